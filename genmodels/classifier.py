@@ -1,0 +1,66 @@
+"""What a picture shows: a small convolutional classifier, whose features also measure how good samples are."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .knobs import knob
+from .models import Trainable
+
+
+@dataclass(frozen=True)
+class Config:
+    image_shape: tuple[int, int, int] = knob((1, 28, 28), "channels, height and width of a picture", 1, 256)
+    conditions: tuple[str, ...] = knob((), "names of the classes", 1, 60)
+    width: int = knob(24, "channels of the first convolutions", 4, 128)
+    features: int = knob(64, "numbers that describe a picture before it is named", 8, 512)
+    shift: float = knob(0.07, "training pictures move by up to this share of their side", 0, 0.5)
+    turn: float = knob(12.0, "training pictures turn by up to so many degrees", 0, 45)
+    scale: float = knob(0.1, "training pictures grow or shrink by up to this share", 0, 0.5)
+    mirror: bool = knob(False, "training pictures are mirrored at random")
+    smoothing: float = knob(0.0, "label smoothing", 0, 0.5)
+
+
+class Classifier(Trainable):
+    """Pictures [B, C, H, W] in [-1, 1] to logits [B, K] (`forward`) and features [B, F] (`describe`)."""
+
+    Config = Config
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        w = config.width
+        self.grid = nn.Sequential(
+            _block(config.image_shape[0], w), _block(w, w), nn.MaxPool2d(2),
+            _block(w, 2 * w), _block(2 * w, 2 * w), nn.MaxPool2d(2),
+            _block(2 * w, 4 * w), nn.AdaptiveAvgPool2d(1) if config.image_shape[-1] > 32 else nn.MaxPool2d(2), nn.Flatten(),
+        )
+        side = 1 if config.image_shape[-1] > 32 else config.image_shape[-1] // 8
+        self.describe_head = nn.Linear(4 * w * side**2, config.features)
+        self.name_head = nn.Linear(config.features, len(config.conditions))
+
+    def describe(self, x: Tensor) -> Tensor:
+        return F.silu(self.describe_head(self.grid(x)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.name_head(F.dropout(self.describe(x), 0.25, self.training))
+
+    def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
+        logits = self(self._moved(x) if self.training else x).float()
+        right = (logits.argmax(1) == y.argmax(1)).float().mean()
+        return {"loss": F.cross_entropy(logits, y.argmax(1), label_smoothing=self.config.smoothing), "accuracy": right}
+
+    def _moved(self, x: Tensor) -> Tensor:
+        """Each picture turned, scaled, shifted and perhaps mirrored by an amount of its own."""
+        c, n = self.config, len(x)
+        angle, size, dx, dy = (torch.rand(4, n, device=x.device) * 2 - 1)
+        angle, size = angle * torch.pi * c.turn / 180, 1 + size * c.scale
+        flip = 1 - 2 * (torch.rand(n, device=x.device) < 0.5).float() * c.mirror
+        rows = [size * angle.cos() * flip, -size * angle.sin(), 2 * c.shift * dx, size * angle.sin() * flip, size * angle.cos(), 2 * c.shift * dy]
+        grid = F.affine_grid(torch.stack(rows, 1).view(n, 2, 3), list(x.shape), align_corners=False)
+        return F.grid_sample(x + 1, grid, align_corners=False) - 1  # zero, what lies outside, is black
+
+
+def _block(a: int, b: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.SiLU())

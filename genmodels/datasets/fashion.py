@@ -1,0 +1,17 @@
+"""Fashion-MNIST: 70,000 pieces of clothing, 28x28 grey."""
+
+from pathlib import Path
+
+from ._base import Images
+from ._sources import load_grey_set
+
+TITLE = "Clothes (Fashion-MNIST)"
+TERMS = "Zalando SE, MIT licence (Xiao, Rasul and Vollgraf 2017)"
+IMAGE_SHAPE = (1, 28, 28)
+CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+HUB = "zalando-datasets/fashion_mnist"
+
+
+def load(split: str = "train", source: Path | None = None) -> Images:
+    """60,000 or 10,000 pictures from `source` (an .npz, or a folder with fashion_mnist.npz in it), else from the Hub."""
+    return load_grey_set("fashion_mnist", HUB, CLASSES, split, source)

@@ -1,0 +1,112 @@
+"""The one interface every model speaks."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+ABILITIES = {  # what a model may offer beyond decode, and what the page says where it does not
+    "encode": "This family has no encoder: it makes pictures from latents but cannot turn a picture into a latent.",
+    "posterior": "This family gives one code per picture, not a distribution of codes.",
+    "score": "This family has no critic that judges how real a picture looks.",
+    "path": "This family makes a picture in one step, so there is no path of steps to watch.",
+    "solve": "This family has no closed-form solution; it is trained by gradient steps.",
+}
+
+
+class Trainable(nn.Module):
+    """A module with a config, players, and a loss that teaches them."""
+
+    Config: type
+
+    def __init__(self, config: Any):
+        super().__init__()
+        self.config = config
+        self.image_shape: tuple[int, ...] = tuple(config.image_shape)
+        self.conditions: tuple[str, ...] = tuple(config.conditions)
+
+    def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
+        """Loss terms of one player on pictures x [B, C, H, W] in [-1, 1] with conditions y [B, K].
+
+        The key "loss" is minimised, the others are only plotted.
+        """
+        raise NotImplementedError
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        """Who is trained against which loss. Most models have one player."""
+        return {"model": self.parameters()}
+
+    def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Bring buffers that describe the data (such as the scale of the codes) up to date with the weights."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+@dataclass(frozen=True)
+class Step:
+    """One moment of a path: time t, the picture x [B, C, H, W], and what led to the next one.
+
+    x0 is the clean picture predicted from x, noise the predicted noise; mean is where the step
+    leads before the fresh noise is added (zero for a deterministic sampler).
+    """
+
+    t: float
+    x: Tensor
+    x0: Tensor
+    noise: Tensor
+    mean: Tensor
+    fresh: Tensor
+
+
+class LatentModel(Trainable):
+    """A map from latents z ~ N(0, I) to pictures.
+
+    Pictures x are [B, C, H, W] in [-1, 1], latents z [B, *latent_shape], conditions y [B, K]
+    float32: one-hot for a class, +1/-1 per attribute, 0 for "not said"; y=None says nothing.
+    `decode` and `loss` are required. The rest is optional, and `can` says what a family offers.
+    """
+
+    def __init__(self, config: Any):
+        super().__init__(config)
+        self.latent_shape: tuple[int, ...] = self.image_shape
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Latents [B, *latent_shape] to pictures [B, C, H, W], in [-1, 1] but for a linear model, which may overshoot."""
+        raise NotImplementedError
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Pictures to latents [B, *latent_shape], scaled so that codes of the data look like N(0, I)."""
+        raise NotImplementedError
+
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> Normal:
+        """The distribution q(z | x) that a picture's code is drawn from."""
+        raise NotImplementedError
+
+    def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The critic's judgement [B]; higher looks more real to it."""
+        raise NotImplementedError
+
+    def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str, steps: int, eta: float = 0.0,
+             guidance: float = 1.0, seed: int = 0) -> Iterator[Step]:
+        """The steps from noise z to the picture, the last one included."""
+        raise NotImplementedError
+
+    def solve(self, x: Tensor) -> None:
+        """Set the weights to the best ones for pictures x in one go, where a closed form exists."""
+        raise NotImplementedError
+
+    @classmethod
+    def can(cls, ability: str) -> bool:
+        """Whether the family offers an ability. A class method: asking loads no weights."""
+        return getattr(cls, ability) is not getattr(LatentModel, ability)
+
+    def said(self, y: Tensor | None, n: int) -> Tensor | None:
+        """y as the nets take it: zeros where nothing is said, None where the model has no conditions."""
+        if not self.conditions:
+            return None
+        return torch.zeros(n, len(self.conditions), device=self.device) if y is None else y

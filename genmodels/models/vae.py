@@ -1,0 +1,66 @@
+"""Variational autoencoder (Kingma & Welling 2013); beta-VAE (Higgins et al. 2017) when beta is not 1."""
+
+from dataclasses import dataclass
+from math import log, pi
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+from torch.nn import functional as F
+
+from ..knobs import knob
+from ..nets import ConvDecoder, ConvEncoder
+from ._base import LatentModel
+
+
+@dataclass(frozen=True)
+class Config:
+    image_shape: tuple[int, int, int] = knob((1, 28, 28), "channels, height and width of a picture", 1, 256)
+    latent_dim: int = knob(2, "numbers in the code", 1, 1024)
+    width: int = knob(24, "channels of the convolutions", 4, 256)
+    depth: int = knob(1, "residual blocks in each half", 0, 8)
+    hidden: int = knob(128, "units between the grid and the code", 8, 2048)
+    beta: float = knob(1.0, "weight of the KL term; higher is tidier and blurrier", 0, 100)
+    likelihood: str = knob("bernoulli", "how pixels scatter around the decoded picture", choices=("bernoulli", "gaussian"))
+    conditions: tuple[str, ...] = knob((), "names of the classes or attributes that both halves are told", 1, 60)
+    unsaid: float = knob(0.1, "share of training pictures whose condition is withheld", 0, 1)
+
+
+class VAE(LatentModel):
+    Config = Config
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.latent_shape = (config.latent_dim,)
+        shared = (config.image_shape, config.width, config.depth, config.hidden)
+        self.encoder = ConvEncoder(*shared, 2 * config.latent_dim, len(config.conditions))
+        self.decoder = ConvDecoder(*shared, config.latent_dim, len(config.conditions))
+        if config.likelihood == "gaussian":
+            self.log_std = nn.Parameter(torch.tensor(-1.0))  # one for all pixels (sigma-VAE, Rybkin et al. 2021)
+
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> Normal:
+        mean, log_std = self.encoder(x, self.said(y, len(x))).float().chunk(2, dim=1)
+        return Normal(mean, log_std.clamp(-7, 4).exp())
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.posterior(x, y).mean
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return (self.decoder(z, self.said(y, len(z))).float() / 2).tanh()
+
+    def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """log p(x | z) in nats [B], with pixels in [0, 1] taken as probabilities (Bernoulli) or as values (Gaussian)."""
+        out, pixels = self.decoder(z, self.said(y, len(z))).float(), (x + 1) / 2
+        if self.config.likelihood == "bernoulli":
+            return -F.binary_cross_entropy_with_logits(out, pixels, reduction="none").flatten(1).sum(1)
+        error = (out.sigmoid() - pixels) / self.log_std.exp()
+        return -(error.square() / 2 + self.log_std + log(2 * pi) / 2).flatten(1).sum(1)
+
+    def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
+        y = self.said(y, len(x))
+        if y is not None and self.training:
+            y = y * (torch.rand(len(y), 1, device=y.device) >= self.config.unsaid)
+        q = self.posterior(x, y)
+        reconstruction = -self.log_likelihood(x, q.rsample(), y).mean()
+        kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
+        return {"loss": reconstruction + self.config.beta * kl, "reconstruction": reconstruction, "kl": kl}

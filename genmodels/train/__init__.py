@@ -1,0 +1,1 @@
+"""Training: the loop, the run folder, and the worker process that interleaves runs."""

@@ -1,0 +1,79 @@
+"""A recipe: which model learns from which data, in which stages. Its JSON is the schema of config.json."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import FAMILIES
+from ..datasets import DATASETS
+from ..knobs import check, from_dict, knob
+
+
+@dataclass(frozen=True)
+class Stage:
+    players: tuple[str, ...] = knob(("model",), "who learns, in this order within a step", 1, 40)
+    steps: int = knob(1000, "updates", 1, 10_000_000, log=True)
+    data: str = knob("train", "what it learns from", choices=("train",))
+    rate: float = knob(1e-3, "learning rate at its highest", 1e-6, 1e-1, log=True)
+    schedule: str = knob("cosine", "how the rate goes down", choices=("cosine", "constant"))
+    method: str = knob("adam", "how it learns", choices=("adam", "closed form"))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    stages: tuple[Stage, ...] = (Stage(),)
+    batch: int = knob(128, "pictures per update", 1, 4096, log=True)
+    averaging: float = knob(0.999, "how slowly the averaged weights follow; 0 does not average", 0, 0.99999)
+    precision: str = knob("auto", "numbers used inside the nets; auto is bfloat16 where the processor has it", choices=("auto", "float32", "bfloat16"))
+    seed: int = knob(0, "the same seed gives the same training", 0, 2**31 - 1)
+
+    @property
+    def steps(self) -> int:
+        return sum(stage.steps for stage in self.stages)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a training needs to know, checked. `to_json` is what recipes/ and config.json hold."""
+
+    family: str
+    dataset: str
+    model: Any  # the family's Config
+    recipe: Recipe = Recipe()
+    licence: str = "apache-2.0"
+
+    def to_json(self) -> dict:
+        return {"format": 1} | asdict(self)
+
+
+def plan_from(values: dict) -> Plan:
+    """A plan from JSON. ValueError says in one sentence what does not fit."""
+    known = {"format", "family", "dataset", "model", "recipe", "licence"}
+    if not isinstance(values, dict) or set(values) - known:
+        raise ValueError(f"A recipe has the keys {', '.join(sorted(known))} and no others.")
+    if values.get("format") != 1:
+        raise ValueError(f"This program reads format 1, not {values.get('format')!r}.")
+    family, dataset = values.get("family"), values.get("dataset")
+    if family not in FAMILIES:
+        raise ValueError(f"There is no family {family!r:.80}; there are {', '.join(FAMILIES)}.")
+    if dataset not in DATASETS:
+        raise ValueError(f"There is no dataset {dataset!r:.80}; there are {', '.join(DATASETS)}.")
+    recipe = dict(values.get("recipe", {}))
+    stages = tuple(from_dict(Stage, stage) for stage in recipe.pop("stages", [{}]))
+    model = from_dict(FAMILIES[family].Config, values.get("model", {}))
+    if tuple(model.image_shape) != tuple(DATASETS[dataset].IMAGE_SHAPE):
+        raise ValueError(f"The pictures of {dataset} are {DATASETS[dataset].IMAGE_SHAPE}, the model expects {tuple(model.image_shape)}.")
+    if model.conditions and tuple(model.conditions) != tuple(DATASETS[dataset].CLASSES):
+        raise ValueError(f"The conditions must be the classes of {dataset}: {', '.join(DATASETS[dataset].CLASSES)}.")
+    return Plan(family, dataset, model, check(Recipe(**asdict(from_dict(Recipe, recipe)) | {"stages": stages})), values.get("licence", "apache-2.0"))
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a recipe file."""
+    try:
+        return plan_from(json.loads(Path(path).read_text()))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no recipe {path}.") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}.") from None
