@@ -48,13 +48,13 @@ class Checkpoint:
         """config.json, with its keys checked."""
         try:
             about = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise BadCheckpoint(f"{self.name}: config.json cannot be read ({error}).") from None
         if not isinstance(about, dict) or about.get("format") != 1:
             raise BadCheckpoint(f"{self.name}: this program reads checkpoints of format 1.")
         if wrong := sorted(FIELDS ^ set(about)):
             raise BadCheckpoint(f"{self.name}: config.json must have exactly the keys {', '.join(sorted(FIELDS))}; look at {wrong[0]!r}.")
-        if about["family"] not in FAMILIES:
+        if not isinstance(about["family"], str) or about["family"] not in FAMILIES:
             raise BadCheckpoint(f"{self.name}: there is no family {about['family']!r:.80}; there are {', '.join(FAMILIES)}.")
         return about
 
@@ -146,6 +146,12 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    if os.name == "posix":  # the new name, too, must survive a power cut; Windows cannot open a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 @torch.no_grad()

@@ -79,9 +79,21 @@ class ConvDecoder(nn.Module):
             nn.Unflatten(1, (narrow, sides[0], sides[0])), nn.SiLU(), nn.Conv2d(narrow, wide, 3, padding=1),
             *[Residual(wide) for _ in range(depth)], nn.SiLU(), activated(*doublings, last),
         )
+        start_dim(last)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         return self.grid(self.head(joined(z, y)))
+
+
+@torch.no_grad()
+def start_dim(last: nn.Linear | nn.Conv2d) -> None:
+    """Let a net begin with dim, nearly even pictures.
+
+    From bright noise every weight is pushed towards black at once, so hard that a sigmoid with a
+    squared error saturates there and learns nothing more.
+    """
+    last.weight.mul_(0.3)
+    last.bias.fill_(-2.0)
 
 
 def joined(x: Tensor, y: Tensor | None) -> Tensor:

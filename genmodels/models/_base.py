@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
@@ -110,3 +111,8 @@ class LatentModel(Trainable):
         if not self.conditions:
             return None
         return torch.zeros(n, len(self.conditions), device=self.device) if y is None else y
+
+
+def to_pixels(x: Tensor) -> np.ndarray:
+    """Pictures [B, C, H, W] in [-1, 1] to uint8 [B, H, W, C], rounded; what overshoots is clipped."""
+    return (x.float() * 127.5 + 128).clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()

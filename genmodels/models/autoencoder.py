@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..knobs import knob
-from ..nets import ConvDecoder, ConvEncoder, mlp
+from ..nets import ConvDecoder, ConvEncoder, mlp, start_dim
 from ._base import LatentModel
 
 
@@ -52,6 +52,8 @@ class Autoencoder(LatentModel):
             sizes = [pixels, config.latent_dim] if config.net == "linear" else [pixels, config.hidden, config.latent_dim]
             self.encoder = mlp(*sizes)
             self.decoder = TransposedMLP(self.encoder) if config.tied else mlp(*sizes[::-1])
+            if config.net == "mlp" and not config.tied:
+                start_dim(self.decoder[-1])
         self.register_buffer("mean", torch.zeros(config.latent_dim))
         self.register_buffer("scale", torch.ones(config.latent_dim))
 

@@ -2,7 +2,10 @@
 
 import argparse
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -10,58 +13,98 @@ from tqdm import tqdm
 
 from ..checkpoint import find
 from ..datasets import DATASETS
-from .recipe import load_plan
-from .runs import Run, follow, trainer_for
+from .lock import Locked
+from .loop import CannotGoOn
+from .recipe import Plan, load_plan
+from .runs import Run
+from .training import Training
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Train; 0 when finished, 128 + the signal's number when stopped by one (130 is Ctrl-C), 1 or 2 when it cannot go on or begin."""
+    args = _parse(arguments)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    try:
+        run, training = _open(args)
+        with _signals() as received:
+            for progress in _with_bar(training):
+                if received:
+                    training.stop()
+                    print(f"Stopped at step {progress.step} and saved. The same command goes on from here.")
+                    return 128 + received[0]
+    except (ValueError, OSError, Locked) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except CannotGoOn as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped at once; what was saved last is kept.", file=sys.stderr)
+        return 130
+    if args.out:
+        _copy_checkpoint(run, args.out)
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m genmodels.train", description="Train a recipe. Started again, it goes on where it stopped.")
     parser.add_argument("recipe", type=Path, help="a file in recipes/")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of them; without it the dataset comes from the Hub")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
     parser.add_argument("--out", type=Path, help="copy the finished checkpoint into this folder, e.g. checkpoints")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="processor threads to use")
-    args = parser.parse_args(arguments)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    try:
-        plan = load_plan(args.recipe)
-        run = Run(args.runs / args.recipe.stem)
-        if not (run.folder / "run.json").exists():
-            run = Run.create(run.folder, plan)
-        elif run.about["asked"] != _through_json(plan):
-            raise ValueError(f"{run.folder} holds a run of another recipe; remove it or choose another --runs.")
-        dataset = DATASETS[plan.dataset]
-        trainer = trainer_for(run, dataset.load("train", args.data), args.device)
-        test = dataset.load("test", args.data)
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    steps = follow(run, trainer, test)
-    try:
-        with tqdm(total=plan.recipe.steps, initial=trainer.step, unit="step", desc=run.name, mininterval=0.5) as bar:
-            for progress in steps:
-                bar.update(progress.step - bar.n)
-                if progress.step % 100 == 0:
-                    bar.set_postfix({name: f"{float(value):.4g}" for name, value in progress.losses.items()})
-    except KeyboardInterrupt:
-        steps.close()
-        print(f"Stopped at step {trainer.step} and saved. The same command goes on from here.")
-        return 130
-    if args.out:
-        target = args.out / run.name
-        target.mkdir(parents=True, exist_ok=True)
-        for name in ("model.safetensors", "config.json"):  # config last: its presence means whole
-            shutil.copy2(run.folder / "checkpoint" / name, target / name)
-        print(f"{target}: {find(args.out)[run.name].hash}")
-    return 0
+    return parser.parse_args(arguments)
 
 
-def _through_json(plan) -> dict:
-    """The plan as it comes back from run.json, where tuples have become lists."""
-    import json
-    return json.loads(json.dumps(plan.to_json()))
+def _open(args: argparse.Namespace) -> tuple[Run, Training]:
+    """The run of a recipe, begun or continued."""
+    plan = load_plan(args.recipe)
+    run = Run(args.runs / args.recipe.stem)
+    if not (run.folder / "run.json").exists():
+        run = Run.create(run.folder, plan)
+    elif run.plan != plan:
+        raise ValueError(f"{run.folder} holds a run of another recipe; remove it or choose another --runs.")
+    dataset = DATASETS[plan.dataset]
+    return run, Training(run, dataset.load("train", args.data), dataset.load("test", args.data), args.device)
+
+
+def _with_bar(training: Training) -> Iterator:
+    """The training's steps, drawn as a bar in the terminal."""
+    trainer = training.trainer
+    with tqdm(total=trainer.recipe.steps, initial=trainer.step, unit="step", desc=training.run.name, mininterval=0.5) as bar:
+        for progress in training:
+            bar.update(progress.step - bar.n)
+            if progress.step % 100 == 0:
+                bar.set_postfix({name: f"{float(value):.4g}" for name, value in progress.losses.items()})
+            yield progress
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Signals to stop, collected so that a step is never cut in two. A second Ctrl-C does not wait any longer."""
+    received: list[int] = []
+
+    def note(number: int, _) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _copy_checkpoint(run: Run, out: Path) -> None:
+    target = out / run.name
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("model.safetensors", "config.json"):  # config last: its presence means whole
+        shutil.copy2(run.folder / "checkpoint" / name, target / name)
+    print(f"{target}: {find(out)[run.name].hash}")
 
 
 if __name__ == "__main__":

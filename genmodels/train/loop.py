@@ -18,8 +18,12 @@ REFRESH_ON = 10_000  # pictures that the data-describing buffers are measured on
 PATIENCE = 3  # non-finite losses in a row before the training gives up
 
 
-class Diverged(RuntimeError):
-    """The loss stopped being a number."""
+class CannotGoOn(RuntimeError):
+    """A training had to end; the message says why and what helps."""
+
+
+class Diverged(CannotGoOn):
+    """The loss or the weights stopped being numbers."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Trainer:
     """Trains a model in place; iterate over it to go on. It can be closed at any step and goes on from there.
 
     Every random number is drawn from (seed, step), so a resumed training draws what an uninterrupted one
-    draws, whoever used the generator in between.
+    draws, whoever used the generator in between. Iterating raises Diverged after three losses in a row that
+    are not numbers (such a step is skipped), and CannotGoOn when even half a batch does not fit into memory.
     """
 
     def __init__(self, model: Trainable, images: Images, recipe: Recipe, device: torch.device | str = "cpu"):
@@ -46,15 +51,18 @@ class Trainer:
         self.half = recipe.precision == "bfloat16" or recipe.precision == "auto" and has_bfloat16(self.device)
         self.step = 0
         self.rate_factor = 1.0  # halved after a divergence, or changed by a person while it runs
-        self.bad = 0
+        self.bad = 0  # steps in a row whose loss was not a number
+        self.parts = 1  # two where a whole batch does not fit into memory
         self.stage: Stage | None = None
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
-        self._tensors = _float_tensors(self.average), _float_tensors(self.model)
+        self._followed = [[t for t in _tensors(module) if t.is_floating_point()] for module in (self.average, self.model)]
+        self._copied = [[t for t in _tensors(module) if not t.is_floating_point()] for module in (self.average, self.model)]
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def __iter__(self) -> Iterator[Progress]:
-        while self.step < self.recipe.steps:
-            stage, done = self._stage_at(self.step)
+        steps = self.recipe.steps
+        while self.step < steps:
+            stage, done = self.stage_at(self.step)
             if stage is not self.stage:
                 self.start(stage)
             if stage.method == "closed form":
@@ -63,7 +71,7 @@ class Trainer:
                 self.step += stage.steps
                 yield Progress(self.step, {})
                 continue
-            torch.manual_seed(hashed(self.recipe.seed, self.step))
+            self._reseed()
             losses = self._update(stage, done)
             self.step += 1
             yield Progress(self.step, losses)
@@ -71,13 +79,26 @@ class Trainer:
     def start(self, stage: Stage) -> None:
         """Make the optimizers of a stage. Called by the loop, and before a state is loaded."""
         owned = self.model.players()
+        if unknown := sorted(set(stage.players) - set(owned)):
+            raise ValueError(f"This family has no player {unknown[0]!r:.40}; a stage can train {', '.join(owned)}.")
         self.optimizers = {} if stage.method == "closed form" else {
             player: torch.optim.Adam(owned[player], stage.rate, betas=(0.9, 0.99), fused=True) for player in stage.players}
         self.stage = stage
 
-    def snapshot(self) -> Trainable:
-        """The averaged model, its data-describing buffers brought up to date."""
-        part = slice(None, REFRESH_ON)
+    def stage_at(self, step: int) -> tuple[Stage, int]:
+        """The stage that a step belongs to, and how many of its steps are done."""
+        for stage in self.recipe.stages:
+            if step < stage.steps:
+                return stage, step
+            step -= stage.steps
+        return self.recipe.stages[-1], self.recipe.stages[-1].steps
+
+    @torch.no_grad()
+    def snapshot(self, measured_on: int = REFRESH_ON) -> Trainable:
+        """The averaged model, its data-describing buffers measured on so many training pictures."""
+        part = slice(None, measured_on)
+        for target, source in zip(*self._copied, strict=True):  # counters cannot be averaged
+            target.copy_(source)
         self.average.refresh(self.images.floats(part), self.images.one_hot(part) if self.model.conditions else None)
         return self.average
 
@@ -85,27 +106,55 @@ class Trainer:
         index = self._batch()
         x = self.images.floats(index).to(memory_format=torch.channels_last)
         y = self.images.one_hot(index) if self.model.conditions else None
-        losses = {}
+        losses, finite = {}, True
         for player, optimizer in self.optimizers.items():
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-                terms = self.model.loss(x, y, player)
-            optimizer.zero_grad(set_to_none=True)
-            terms["loss"].backward()
+            terms = self._gradients(player, optimizer, x, y)
             for group in optimizer.param_groups:
                 group["lr"] = stage.rate * self.rate_factor * _rate(stage, done)
-            if self._finite(terms["loss"]):
+            if good := bool(terms["loss"].isfinite()):
                 optimizer.step()
-            losses |= {name if len(self.optimizers) == 1 else f"{player} {name}": value.detach() for name, value in terms.items()}
-        decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(*self._tensors, 1 - decay)
-        return losses
-
-    def _finite(self, loss: Tensor) -> bool:
-        self.bad = 0 if bool(loss.isfinite()) else self.bad + 1
+            finite &= good
+            losses |= terms if len(self.optimizers) == 1 else {f"{player} {name}": value for name, value in terms.items()}
+        self.bad = 0 if finite else self.bad + 1
         if self.bad >= PATIENCE:
             raise Diverged("The loss was not a number three times in a row. A smaller learning rate usually helps.")
-        return self.bad == 0
+        if finite:
+            decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
+            with torch.no_grad():
+                torch._foreach_lerp_(*self._followed, 1 - decay)
+        return losses
+
+    def _gradients(self, player: str, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
+        """Loss terms of a player, whose parameters now hold the gradients. What does not fit at once goes through in two halves."""
+        try:
+            return self._backward(player, optimizer, x, y)
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+            if self.parts == 2 or len(x) == 1:
+                raise CannotGoOn("There is not enough memory for this training. A smaller batch or a smaller net helps.") from None
+        self.parts = 2  # after the except block, because the error keeps the tensors of the failed attempt alive
+        optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return self._gradients(player, optimizer, x, y)
+
+    def _backward(self, player: str, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
+        """Add up the gradients and the loss terms of the parts of a batch, each by its share."""
+        optimizer.zero_grad(set_to_none=True)
+        total: dict[str, Tensor] = {}
+        for xs, ys in zip(x.chunk(self.parts), [None] * self.parts if y is None else y.chunk(self.parts), strict=False):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+                terms = {name: value * (len(xs) / len(x)) for name, value in self.model.loss(xs, ys, player).items()}
+            terms["loss"].backward()
+            total = {name: value.detach() + total.get(name, 0) for name, value in terms.items()}
+        return total
+
+    def _reseed(self) -> None:
+        seed = hashed(self.recipe.seed, self.step)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also write a stack trace for a GPU not yet used
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def _batch(self) -> Tensor:
         """Indices of the next pictures: every picture once per epoch, in an order of its own each time."""
@@ -123,14 +172,6 @@ class Trainer:
             self._order = epoch, torch.randperm(len(self.images), generator=generator).to(self.device)
         return self._order[1]
 
-    def _stage_at(self, step: int) -> tuple[Stage, int]:
-        """The stage that a step belongs to, and how many of its steps are done."""
-        for stage in self.recipe.stages:
-            if step < stage.steps:
-                return stage, step
-            step -= stage.steps
-        return self.recipe.stages[-1], self.recipe.stages[-1].steps
-
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 on this device."""
@@ -146,5 +187,9 @@ def _rate(stage: Stage, done: int) -> float:
     return warm if stage.schedule == "constant" else warm * (1 + cos(pi * done / stage.steps)) / 2
 
 
-def _float_tensors(module: nn.Module) -> list[Tensor]:
-    return [t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]

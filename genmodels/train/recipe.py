@@ -1,13 +1,14 @@
 """A recipe: which model learns from which data, in which stages. Its JSON is the schema of config.json."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..checkpoint import FAMILIES
 from ..datasets import DATASETS
 from ..knobs import check, from_dict, knob
+from ..models import ABILITIES, LatentModel
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,25 @@ def plan_from(values: dict) -> Plan:
         raise ValueError(f"There is no family {family!r:.80}; there are {', '.join(FAMILIES)}.")
     if dataset not in DATASETS:
         raise ValueError(f"There is no dataset {dataset!r:.80}; there are {', '.join(DATASETS)}.")
-    recipe = dict(values.get("recipe", {}))
-    stages = tuple(from_dict(Stage, stage) for stage in recipe.pop("stages", [{}]))
+    recipe = _recipe_from(values.get("recipe", {}))
+    if not isinstance(licence := values.get("licence", "apache-2.0"), str) or len(licence) > 80:
+        raise ValueError("The licence must be a short name such as apache-2.0.")
     model = from_dict(FAMILIES[family].Config, values.get("model", {}))
     if tuple(model.image_shape) != tuple(DATASETS[dataset].IMAGE_SHAPE):
         raise ValueError(f"The pictures of {dataset} are {DATASETS[dataset].IMAGE_SHAPE}, the model expects {tuple(model.image_shape)}.")
     if model.conditions and tuple(model.conditions) != tuple(DATASETS[dataset].CLASSES):
         raise ValueError(f"The conditions must be the classes of {dataset}: {', '.join(DATASETS[dataset].CLASSES)}.")
-    return Plan(family, dataset, model, check(Recipe(**asdict(from_dict(Recipe, recipe)) | {"stages": stages})), values.get("licence", "apache-2.0"))
+    for stage in recipe.stages:
+        if stage.method == "closed form" and not (issubclass(FAMILIES[family], LatentModel) and FAMILIES[family].can("solve")):
+            raise ValueError(ABILITIES["solve"])
+    return Plan(family, dataset, model, recipe, licence)
+
+
+def _recipe_from(values: Any) -> Recipe:
+    if not isinstance(values, dict) or not isinstance(stages := values.get("stages", [{}]), list) or not stages:
+        raise ValueError("A recipe's stages must be a list of at least one JSON object.")
+    rest = from_dict(Recipe, {key: value for key, value in values.items() if key != "stages"})
+    return check(replace(rest, stages=tuple(from_dict(Stage, stage) for stage in stages)))
 
 
 def load_plan(path: Path) -> Plan:

@@ -1,0 +1,64 @@
+// What models there are, and the codes of the pictures they have seen (their atlas).
+
+const LIVE = new URL("../../../", import.meta.url); // this file is /live/assets/<hash>/js/catalogue.js
+
+/** An address below /live. @param {string} path */
+export const liveUrl = (path) => new URL(path.replace(/^\/live\//, ""), LIVE).href;
+
+/**
+ * @typedef {Object} Model one entry of /live/catalogue.json
+ * @property {string} name @property {string} title @property {string} family @property {string} dataset @property {number} latent_dim
+ * @property {number[]} image_shape @property {string[]} conditions @property {Object<string, true|string>} abilities
+ * @property {number} parameters @property {string} hash @property {Object} metrics @property {string|null} classifier
+ * @property {string} onnx @property {string|null} atlas @property {boolean} browser @property {string} [error]
+ */
+
+/** @type {{models: Model[], classifiers: Object, runtime: string|null, device: string}} */
+let catalogue = { models: [], classifiers: {}, runtime: null, device: "CPU" };
+let loading = null;
+
+export function loadCatalogue() {
+  loading ??= fetch(liveUrl("catalogue.json")).then(async (answer) => {
+    if (!answer.ok) throw new Error("The list of models could not be loaded. Reload the page.");
+    catalogue = await answer.json();
+    return catalogue;
+  });
+  return loading;
+}
+
+export const usable = () => catalogue.models.filter((model) => !model.error);
+/** @param {string} name @returns {Model|undefined} */
+export const modelNamed = (name) => usable().find((model) => model.name === name);
+export const classifierNamed = (name) => catalogue.classifiers[name];
+export const runtimeUrl = () => catalogue.runtime && liveUrl(catalogue.runtime);
+export const device = () => catalogue.device;
+
+/**
+ * @typedef {{codes: Float32Array, labels: Uint8Array, xy: Float32Array, axes: Float32Array, centre: Float32Array,
+ *            std?: Float32Array, reach: number, count: number}} Atlas
+ */
+const atlases = new Map();
+
+/** The model's atlas, or null where it has none. @param {Model} model @returns {Promise<Atlas|null>} */
+export function loadAtlas(model) {
+  if (!model.atlas) return Promise.resolve(null);
+  if (!atlases.has(model.atlas)) atlases.set(model.atlas, fetch(liveUrl(model.atlas)).then((answer) => answer.arrayBuffer()).then(readAtlas));
+  return atlases.get(model.atlas);
+}
+
+/** One line of JSON that lists the arrays, then the arrays. @param {ArrayBuffer} buffer */
+export function readAtlas(buffer) {
+  const bytes = new Uint8Array(buffer), end = bytes.indexOf(10);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
+  const kinds = { float32: Float32Array, uint8: Uint8Array };
+  const atlas = {};
+  for (const { name, dtype, shape, offset } of header.arrays) {
+    atlas[name] = new kinds[dtype](buffer, offset, shape.reduce((a, b) => a * b, 1));
+  }
+  atlas.reach = atlas.reach ? atlas.reach[0] : 3;
+  atlas.count = atlas.labels.length;
+  return atlas;
+}
+
+/** The name of a class as a person reads it. @param {Model} model @param {number} label */
+export const className = (model, label) => classifierNamed(model.classifier)?.classes[label] ?? String(label);

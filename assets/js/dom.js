@@ -1,0 +1,59 @@
+// Small hands for the document: make elements, and say things to the person.
+
+/**
+ * Make an element. Properties that start with "on" become listeners, "class" and data-/aria- attributes are set as such.
+ * @param {string} tag @param {Object<string, any>} [properties] @param {...(Node|string|null|false)} children
+ * @returns {HTMLElement}
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "class") element.className = value;
+    else if (name.includes("-") || name === "role" || name === "for" || name === "list") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Show one sentence for a few seconds, also to screen readers. @param {string} sentence @param {"note"|"problem"} [kind] */
+export function say(sentence, kind = "note") {
+  let place = document.querySelector(".lp-says");
+  if (!place) {
+    place = make("div", { class: "lp lp-says", role: "status", "aria-live": "polite" });
+    document.body.append(place);
+  }
+  if ([...place.children].some((shown) => shown.dataset.sentence === sentence)) return;
+  const line = make("div", { class: `lp-say ${kind}`, "data-sentence": sentence }, sentence,
+    make("button", { class: "lp-quiet", "aria-label": "Close this message", onclick: () => line.remove() }, "×"));
+  place.append(line);
+  setTimeout(() => line.remove(), kind === "problem" ? 15000 : 5000);
+}
+
+/** Put text on the clipboard; on plain http, where there is none, through a selection. @param {string} text @returns {Promise<boolean>} */
+export async function copyText(text) {
+  if (navigator.clipboard && window.isSecureContext) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch { /* refused: the old way below still works after a click */ }
+  }
+  const area = make("textarea", { value: text, style: "position:fixed;opacity:0" });
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}
+
+/** Hand a file to the person. @param {Blob} blob @param {string} name */
+export function download(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+/** The name of a file in a download: nothing but letters, digits, dot and dash. @param {string} text */
+export const fileName = (text) => text.replace(/[^A-Za-z0-9.-]+/g, "-").slice(0, 80);

@@ -1,0 +1,100 @@
+// The head of the page: which model, what it is, where it runs, light or dark.
+
+import { device, loadCatalogue, usable } from "./catalogue.js";
+import { make, say } from "./dom.js";
+import { setRoad } from "./roads.js";
+import { choose, chosen, onChange, readAddress } from "./store.js";
+
+const ROADS = { auto: "Automatic", browser: "In this browser", server: "On the server" };
+
+/** @param {HTMLElement} root @param {{firstModel: string, title: string}} page */
+export async function mount(root, { firstModel, title }) {
+  const themes = make("button", { class: "lp-icon", title: "Light or dark", "aria-label": "Switch between light and dark", onclick: switchTheme }, "◐");
+  const picker = make("div", { class: "lp-picker", role: "radiogroup", "aria-label": "Model", "data-testid": "model-picker" });
+  const sets = make("div", { class: "lp-sets", role: "group", "aria-label": "Data" });
+  const about = make("div", { class: "lp-about" }), where = make("span", { class: "lp-where" });
+  const road = make("select", { class: "lp-road", "aria-label": "Where pictures are computed", "data-testid": "road",
+    onchange: () => choose({ road: road.value }, false) }, ...Object.entries(ROADS).map(([value, text]) => make("option", { value }, text)));
+  root.replaceChildren(make("div", { class: "lp lp-head" },
+    make("div", { class: "lp-top" }, make("h1", {}, title), sets, make("div", { class: "lp-right" }, where, road, themes)), picker, about));
+  restoreTheme();
+
+  let catalogue;
+  try {
+    catalogue = await loadCatalogue();
+  } catch (error) {
+    picker.textContent = error.message;
+    return;
+  }
+  for (const broken of catalogue.models.filter((model) => model.error)) say(broken.error, "problem");
+  const models = usable();
+  if (!models.length) {
+    picker.textContent = "There is no model yet. Put a checkpoint folder into checkpoints/, or train a recipe with python -m genmodels.train, then reload.";
+    return;
+  }
+  const first = models.some((model) => model.name === firstModel) ? firstModel : models[0].name;
+  readAddress({ models: models.map((model) => model.name), firstModel: first });
+
+  /** The model of another data set that is most like the present one. */
+  function twin(dataset) {
+    const now = models.find((model) => model.name === chosen().model), those = models.filter((model) => model.dataset === dataset);
+    const likeness = (model) => 2 * (model.family === now?.family) + (model.latent_dim === now?.latent_dim);
+    return those.sort((a, b) => likeness(b) - likeness(a))[0];
+  }
+  const take = (model) => choose({ model: model.name, point: "", label: "", plane: "axes", second: "" });
+
+  function draw() {
+    const { model: name, road: wish } = chosen(), model = models.find((one) => one.name === name);
+    setRoad(wish);
+    road.value = wish;
+    const datasets = [...new Map(models.map((one) => [one.dataset, one.dataset_title])).entries()];
+    sets.replaceChildren(...datasets.map(([id, text]) => make("button", { class: "lp-set", "aria-pressed": String(id === model.dataset), title: text,
+      onclick: () => id !== model.dataset && take(twin(id)) }, text.replace(/ \(.*/, ""))));
+    const chips = models.filter((one) => one.dataset === model.dataset);
+    picker.replaceChildren(...chips.map((one) => make("button", { class: "lp-chip", role: "radio", "aria-checked": String(one === model), "data-model": one.name,
+      tabIndex: one === model ? 0 : -1, title: one.name, onclick: () => one !== model && take(one) }, one.title)));
+    about.replaceChildren(describe(model));
+  }
+  picker.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const chips = [...picker.children], next = chips[(chips.indexOf(document.activeElement) + step + chips.length) % chips.length];
+    const { model } = next.dataset;
+    next.click();
+    picker.querySelector(`[data-model="${model}"]`)?.focus();
+  });
+  window.addEventListener("latent-road", ({ detail: { road: taken, ms } }) => {
+    where.className = `lp-where ${taken}`;
+    where.textContent = `${taken === "browser" ? "in your browser" : `on the server (${device()})`} · ${ms.toFixed(1)} ms`;
+  });
+  onChange((_, changed) => { if (changed.has("model") || changed.has("road")) draw(); });
+  draw();
+  window.dispatchEvent(new Event("latent-ready"));
+  window.latentReady = true;
+}
+
+const FAMILIES = { autoencoder: "Autoencoder", vae: "Variational autoencoder" };
+
+/** One line of facts. @param {import("./catalogue.js").Model} model */
+function describe(model) {
+  const m = model.metrics, facts = [
+    FAMILIES[model.family] ?? model.family, `${model.latent_dim} numbers per picture`,
+    model.parameters >= 1e6 ? `${(model.parameters / 1e6).toFixed(1)} M parameters` : `${Math.round(model.parameters / 1000)} k parameters`,
+    m.nelbo ? `${m.nelbo.toFixed(1)} nats` : m.mse && `squared error ${m.mse.toFixed(4)}`,
+    m.label_kept && `keeps the class of ${Math.round(100 * m.label_kept)} %`,
+    model.conditions.length && "told the class", model.licence,
+  ];
+  return make("span", { title: "Measured on the test set; the model card has the rest." }, facts.filter(Boolean).join("  ·  "));
+}
+
+function switchTheme() {
+  const dark = document.body.classList.toggle("dark");
+  try { localStorage.setItem("latent-playground-theme", dark ? "dark" : "light"); } catch { /* not kept, then */ }
+}
+
+function restoreTheme() {
+  let kept = null;
+  try { kept = localStorage.getItem("latent-playground-theme"); } catch { /* nothing kept */ }
+  if (kept && !new URLSearchParams(location.search).has("__theme")) document.body.classList.toggle("dark", kept === "dark");
+}

@@ -1,0 +1,154 @@
+// The two roads from a latent to a picture: the net in this page (onnxruntime-web), or a short request to the engine.
+
+import { classifierNamed, liveUrl, runtimeUrl } from "./catalogue.js";
+
+/** "auto" takes the browser where it can; "browser" and "server" are a person's choice. */
+let wish = "auto";
+export const setRoad = (road) => { wish = road; };
+
+let runtime = null;
+/** onnxruntime-web, loaded once. */
+export function loadRuntime() {
+  runtime ??= (async () => {
+    const base = runtimeUrl();
+    if (!base || typeof WebAssembly !== "object") throw new Error("no runtime");
+    const ort = await import(base + "ort.wasm.min.mjs");
+    ort.env.wasm.wasmPaths = base;
+    ort.env.wasm.numThreads = 1;
+    ort.env.logLevel = "error";
+    return ort;
+  })();
+  return runtime;
+}
+
+const sessions = new Map();
+/** The net behind an address, loaded once. @param {string} address */
+function session(address) {
+  if (!sessions.has(address)) {
+    sessions.set(address, (async () => {
+      const ort = await loadRuntime();
+      const bytes = new Uint8Array(await (await fetched(liveUrl(address))).arrayBuffer());
+      return { ort, net: await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] }) };
+    })().catch((error) => { sessions.delete(address); throw error; }));
+  }
+  return sessions.get(address);
+}
+
+async function fetched(address, options) {
+  let answer;
+  try {
+    answer = await fetch(address, options);
+  } catch {
+    throw new Error("The server does not answer. Is it still running? The picture follows again when it is back.");
+  }
+  if (!answer.ok) throw new Error((await answer.text()) || "The server could not answer.");
+  return answer;
+}
+
+/** Whether this model is decoded in the browser, if the runtime loads. @param {import("./catalogue.js").Model} model */
+const wantsBrowser = (model) => wish !== "server" && model.browser && !!runtimeUrl();
+
+/** Loads what the browser road needs, so that the first move is quick. @returns {Promise<"browser"|"server">} the road that will be taken */
+export async function prepare(model) {
+  if (!wantsBrowser(model)) return "server";
+  try {
+    await session(model.onnx);
+    if (model.classifier) await session(classifierNamed(model.classifier).onnx);
+    ready.add(model.onnx);
+    return "browser";
+  } catch {
+    failed.add(model.onnx); // no wasm, or the file did not arrive: the server serves, nothing is lost
+    return "server";
+  }
+}
+const ready = new Set(), failed = new Set();
+
+/** @returns {"browser"|"server"} the road a decode takes right now; the server serves until the net has arrived */
+export const roadOf = (model) => (wantsBrowser(model) && ready.has(model.onnx) && !failed.has(model.onnx) ? "browser" : "server");
+
+/**
+ * Latents to pictures, in front of everything else.
+ * @param {import("./catalogue.js").Model} model @param {Float32Array} z [n, D] @param {Float32Array|null} y [n, K] @param {number} n
+ * @returns {Promise<{pixels: Float32Array, road: "browser"|"server"}>} pixels [n, C, H, W] in [0, 1]
+ */
+export async function decode(model, z, y, n = 1) {
+  const road = roadOf(model);
+  if (road === "server") return { pixels: await decodeOnServer(model, z, y, n), road };
+  const { ort, net } = await session(model.onnx);
+  const feeds = { z: new ort.Tensor("float32", z, [n, model.latent_dim]) };
+  if (model.conditions.length) feeds.y = new ort.Tensor("float32", y ?? new Float32Array(n * model.conditions.length), [n, model.conditions.length]);
+  return { pixels: (await net.run(feeds)).x.data, road };
+}
+
+async function decodeOnServer(model, z, y, n) {
+  const said = model.conditions.length ? y ?? new Float32Array(n * model.conditions.length) : new Float32Array(0);
+  const body = new Float32Array(z.length + said.length);
+  body.set(z);
+  body.set(said, z.length);
+  const answer = await fetched(liveUrl(`decode/${encodeURIComponent(model.name)}?n=${n}`), { method: "POST", body });
+  return planar(new Uint8Array(await answer.arrayBuffer()), model.image_shape, n);
+}
+
+/** uint8 [n, H, W, C] to float32 [n, C, H, W] in [0, 1]. */
+function planar(bytes, [channels, height, width], n) {
+  const size = height * width, out = new Float32Array(bytes.length);
+  for (let k = 0; k < n; k++) for (let i = 0; i < size; i++) for (let c = 0; c < channels; c++) {
+    out[(k * channels + c) * size + i] = bytes[(k * size + i) * channels + c] / 255;
+  }
+  return out;
+}
+
+/** What the classifier sees. @param {Float32Array} pixels [1, C, H, W] @returns {Promise<Float32Array|null>} a probability per class */
+export async function classify(model, pixels) {
+  if (!model.classifier) return null;
+  const classifier = classifierNamed(model.classifier);
+  if (roadOf(model) === "browser") {
+    const { ort, net } = await session(classifier.onnx);
+    return (await net.run({ x: new ort.Tensor("float32", pixels, [1, ...model.image_shape]) })).p.data;
+  }
+  const [channels, height, width] = model.image_shape, size = height * width;
+  const body = Uint8Array.from({ length: size * channels }, (_, i) => 255 * pixels[(i % channels) * size + Math.floor(i / channels)] + 0.5);
+  const answer = await fetched(liveUrl(`classify/${encodeURIComponent(model.classifier)}?n=1`), { method: "POST", body });
+  return new Float32Array(await answer.arrayBuffer());
+}
+
+let tiler = null, asked = 0;
+const waiting = new Map();
+/** The same as decode for many pictures, off the hand's way: in a worker, or on the server. */
+export async function decodeBehind(model, z, y, n) {
+  if (roadOf(model) === "server") return decodeOnServer(model, z, y, n);
+  if (!tiler) {
+    tiler = new Worker(new URL("./tiler.js", import.meta.url), { type: "module" });
+    tiler.onmessage = ({ data: { id, pixels, error } }) => {
+      const { resolve, reject } = waiting.get(id);
+      waiting.delete(id);
+      if (error) reject(new Error(error));
+      else resolve(pixels);
+    };
+  }
+  const id = ++asked;
+  tiler.postMessage({ id, runtime: runtimeUrl(), onnx: liveUrl(model.onnx), z, y, n, latent: model.latent_dim, conditions: model.conditions.length });
+  return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+}
+
+/**
+ * Runs one request at a time and skips to the newest: a hand never waits behind its own past.
+ * @template T @param {(request: T) => Promise<void>} run @returns {(request: T) => void}
+ */
+export function newestWins(run) {
+  let busy = false, next = null;
+  return async function ask(request) {
+    next = { request };
+    if (busy) return;
+    busy = true;
+    try {
+      while (next) {
+        const { request: newest } = next;
+        next = null;
+        await run(newest);
+      }
+    } finally {
+      busy = false;
+    }
+  };
+}

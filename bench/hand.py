@@ -1,0 +1,209 @@
+"""Hand to pixel in a real browser: our two roads beside a plain Gradio slider with gr.Image over the same decoder; and frames a second."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, as app.py does it
+
+import argparse
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tests"))
+
+from playwright.sync_api import Page, sync_playwright
+
+MOVES, ROUNDS, DRAG = 40, 5, 5.0
+BARS = {"browser": 15, "server": 5, "frames": 55}
+
+OURS = """async (moves) => {
+  const slider = document.querySelector('[data-testid="latent-slider-0"]'), picture = document.querySelector('[data-testid="latent-picture"]');
+  const times = [];
+  for (let k = 0; k < moves; k++) {
+    const drawn = new Promise((done) => new MutationObserver((_, watch) => { watch.disconnect(); done(performance.now()); }).observe(picture, { attributeFilter: ['data-ms'] }));
+    const began = performance.now();
+    slider.value = Math.sin(k * 0.7) * 2.5;
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+    times.push(await drawn - began);
+    await new Promise((rest) => setTimeout(rest, 60));
+  }
+  return times;
+}"""
+
+PLAIN = """async (moves) => {
+  const slider = document.querySelector('input[type=range]'), box = document.querySelector('#plain-picture');
+  const times = [];
+  for (let k = 0; k < moves; k++) {
+    const before = box.querySelector('img')?.src;
+    const drawn = new Promise((done) => {
+      const watch = new MutationObserver(async () => {
+        const image = box.querySelector('img');
+        if (!image || image.src === before) return;
+        watch.disconnect();
+        await image.decode().catch(() => {});
+        done(performance.now());
+      });
+      watch.observe(box, { subtree: true, childList: true, attributes: true });
+    });
+    const began = performance.now();
+    slider.value = Math.sin(k * 0.7) * 2.5;
+    slider.dispatchEvent(new Event('input', { bubbles: true }));
+    times.push(await drawn - began);
+    await new Promise((rest) => setTimeout(rest, 60));
+  }
+  return times;
+}"""
+
+FRAMES = """async (seconds) => {
+  const map = document.querySelector('[data-testid="latent-map"]'), picture = document.querySelector('[data-testid="latent-picture"]');
+  const box = map.getBoundingClientRect(), at = (k) => ({ bubbles: true, pointerId: 1, button: 0, clientX: box.left + box.width * (0.5 + 0.4 * Math.sin(k / 23)), clientY: box.top + box.height * (0.5 + 0.4 * Math.cos(k / 31)) });
+  let drawn = 0, shown = 0, fresh = false, k = 0;
+  const watch = new MutationObserver(() => { drawn++; fresh = true; });
+  watch.observe(picture, { attributeFilter: ['data-ms'] });
+  map.dispatchEvent(new PointerEvent('pointerdown', at(0)));
+  const began = performance.now();
+  await new Promise((done) => requestAnimationFrame(function frame() {
+    if (fresh) shown++;
+    fresh = false;
+    if (performance.now() - began > seconds * 1000) return done();
+    map.dispatchEvent(new PointerEvent('pointermove', at(++k)));
+    requestAnimationFrame(frame);
+  }));
+  const passed = (performance.now() - began) / 1000;
+  map.dispatchEvent(new PointerEvent('pointerup', at(k)));
+  watch.disconnect();
+  return shown / passed;
+}"""
+
+
+def plain(root: Path, name: str, port: int) -> None:
+    """The app that people write first: one slider, one gr.Image, a decoder in between."""
+    import gradio as gr
+    import numpy as np
+    import torch
+
+    from genmodels.checkpoint import Checkpoint
+    from genmodels.models import to_pixels
+    torch.set_num_threads(1)
+    model = Checkpoint(root / name).load()
+
+    def decode(value):
+        torch.set_num_threads(1)
+        z = torch.zeros(1, *model.latent_shape)
+        z[0, 0] = value
+        with torch.inference_mode():
+            return np.squeeze(to_pixels(model.decode(z))[0])
+
+    with gr.Blocks() as blocks:
+        slider, picture = gr.Slider(-3, 3, value=0, step=0.01), gr.Image(elem_id="plain-picture", show_label=False)
+        slider.input(decode, slider, picture, trigger_mode="always_last", show_progress="hidden")
+    blocks.launch(server_port=port, quiet=True)
+
+
+@contextmanager
+def served(command: list[str], port: int, **variables):
+    """A program that serves a page, from its first answer to its end. Yields the seconds until that answer."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).read()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() - began > 120:
+                    raise SystemExit(f"{' '.join(command)} did not start.") from None
+                time.sleep(0.05)
+        yield time.monotonic() - began
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+@contextmanager
+def training(folder: Path):
+    """A training of a small VAE beside, by the command line, at the priority that the worker has."""
+    recipe = folder / "beside.json"
+    recipe.write_text((ROOT / "recipes" / "shapes-vae.json").read_text())
+    process = subprocess.Popen([sys.executable, "-m", "genmodels.train", str(recipe), "--runs", str(folder), "--threads", "1"], cwd=ROOT,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=lambda: os.nice(10))
+    time.sleep(15)  # the data are drawn and the first steps made
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def opened(browser, address: str, ready: str) -> tuple[Page, float]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    began = time.monotonic()
+    page.goto(address)
+    page.wait_for_selector(ready)
+    return page, time.monotonic() - began
+
+
+def measure(args) -> bool:
+    from conftest import BROWSERS, QUIET
+    chromium = next(filter(None, map(shutil.which, BROWSERS)))
+    ours, other = free_port(), free_port()
+    with tempfile.TemporaryDirectory() as folder, \
+            served([sys.executable, str(ROOT / "app.py")], ours, PORT=str(ours), DATA_DIR=folder, MODEL=args.name) as started, \
+            served([sys.executable, __file__, "--plain", str(other), "--name", args.name, "--root", str(args.root)], other), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        pages, seconds = {}, {}
+        for road in ("browser", "server"):
+            address = f"http://127.0.0.1:{ours}/?model={args.name}&road={road}&point=seed:1"
+            pages[road], seconds[road] = opened(browser, address, f'[data-testid="latent-picture"][data-road="{road}"]')
+            pages[road].wait_for_timeout(2500)  # the mosaic is drawn
+        print(f"python app.py answers after {started:.1f} s; the page then follows the hand after {seconds['browser']:.1f} s (first opening, browser road)")
+        plain_page, _ = opened(browser, f"http://127.0.0.1:{other}/", "input[type=range]")
+        plain_page.wait_for_timeout(1500)
+        results: dict[str, list[float]] = {"plain": [], "browser": [], "server": [], "frames": []}
+        beside = training(Path(folder)) if args.training else tempfile.TemporaryDirectory()
+        with beside:
+            for _ in range(ROUNDS):
+                for name, page, script in (("plain", plain_page, PLAIN), ("browser", pages["browser"], OURS), ("server", pages["server"], OURS)):
+                    page.bring_to_front()
+                    results[name] += page.evaluate(script, MOVES)
+                pages["browser"].bring_to_front()
+                results["frames"].append(pages["browser"].evaluate(FRAMES, DRAG))
+        browser.close()
+    base, fine = median(results["plain"]), True
+    print(f"hand to pixel, median of {ROUNDS} x {MOVES} moves of {args.name}{', while a training runs' if args.training else ''}:")
+    print(f"  plain Gradio app  {base:7.2f} ms")
+    for road in ("browser", "server"):
+        ms = median(results[road])
+        fine &= base / ms >= BARS[road]
+        print(f"  {road:7} road      {ms:7.2f} ms   {base / ms:5.1f} times faster (bar {BARS[road]})")
+    frames = median(results["frames"])
+    print(f"dragging over the map: {frames:.1f} pictures a second, median of {ROUNDS} runs of {DRAG:.0f} s (bar {BARS['frames']})")
+    return fine and frames >= BARS["frames"]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", default="mnist-vae-2d")
+    parser.add_argument("--root", type=Path, default=ROOT / "checkpoints")
+    parser.add_argument("--training", action="store_true", help="while a training runs beside")
+    parser.add_argument("--plain", type=int, help="serve only the plain app on this port")
+    args = parser.parse_args()
+    if args.plain:
+        plain(args.root, args.name, args.plain)
+    else:
+        sys.exit(0 if measure(args) else 1)

@@ -1,0 +1,99 @@
+"""The device: loads models, keeps them up to a budget of bytes, and runs one batch at a time."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..checkpoint import GREY_LEVEL, Checkpoint
+from ..models import LatentModel, Trainable, to_pixels
+from ..normal import latents
+
+TASKS: dict[str, Callable[[Trainable, Tensor, Tensor | None], Tensor]] = {
+    "decode": lambda model, z, y: model.decode(z, y),
+    "encode": lambda model, pixels, y: model.encode(_floats(pixels), y),
+    "classify": lambda model, pixels, _: model(_floats(pixels)).softmax(1),
+}
+
+
+class Device:
+    """Used by one thread at a time, so that a model in use is never the one that is dropped.
+
+    budget: bytes of weights that stay loaded. rows: how many pictures it is given at a time; halved when memory is short.
+    """
+
+    def __init__(self, place: str, budget: int, rows: int):
+        self.place, self.budget, self.rows = torch.device(place), budget, rows
+        self.loaded: OrderedDict[tuple, tuple[Trainable, bool, int]] = OrderedDict()  # least recently used first
+        if self.place.type == "cuda":
+            torch.set_float32_matmul_precision("high")  # TF32; convolutions use it anyway
+
+    def run(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+        """Answer one task (see TASKS) for a batch: uint8 [N, H, W, C] for decode, else float32.
+
+        FloatingPointError if a number of the answer is not finite; MemoryError if not even one picture fits.
+        """
+        out = self._try(checkpoint, task, x, y)
+        if out is not None:
+            return out
+        self._make_room(self.budget)
+        if len(x) == 1:
+            if (out := self._try(checkpoint, task, x, y)) is None:
+                raise MemoryError(f"The memory of the device does not suffice for one picture of {checkpoint.name}.")
+            return out
+        middle = len(x) // 2
+        self.rows = max(1, min(self.rows, middle))
+        halves = slice(0, middle), slice(middle, None)
+        return np.concatenate([self.run(checkpoint, task, x[half], None if y is None else y[half]) for half in halves])
+
+    def _try(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None) -> np.ndarray | None:
+        """None if memory ran out. The failed attempt's tensors are gone when this has returned, and not before."""
+        try:
+            return self._compute(checkpoint, task, x, y)
+        except torch.OutOfMemoryError:
+            return None
+
+    def _compute(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        model, half = self._model(checkpoint)
+        here = [None if values is None else torch.from_numpy(values).to(self.place) for values in (x, y)]
+        with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half and task == "decode"):
+            out = TASKS[task](model, *here)
+            if not out.isfinite().all():
+                raise FloatingPointError(f"{checkpoint.name} gives numbers that are not finite here; try values closer to zero.")
+            return to_pixels(out) if task == "decode" else out.float().cpu().numpy()
+
+    def _model(self, checkpoint: Checkpoint) -> tuple[Trainable, bool]:
+        """The model on this device, and whether bfloat16 is good enough for its pictures."""
+        key = checkpoint.folder, checkpoint.hash
+        if key not in self.loaded:
+            model = checkpoint.load()
+            size = sum(t.nbytes for t in model.state_dict().values())
+            self._make_room(size)
+            model = model.to(self.place, memory_format=torch.channels_last)
+            half = self.place.type == "cuda" and isinstance(model, LatentModel) and half_fits(model)
+            self.loaded[key] = model, half, size
+        self.loaded.move_to_end(key)
+        return self.loaded[key][:2]
+
+    def _make_room(self, size: int) -> None:
+        """Drop models, the least recently used first, until `size` more bytes fit the budget."""
+        while self.loaded and size + sum(held for *_, held in self.loaded.values()) > self.budget:
+            self.loaded.popitem(last=False)
+        if self.place.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+@torch.inference_mode()
+def half_fits(model: LatentModel) -> bool:
+    """Whether bfloat16 inside the nets moves no pixel of 64 pictures by more than one grey level."""
+    z = torch.from_numpy(latents(0, 64, model.latent_shape)).to(model.device)
+    with torch.autocast(model.device.type, torch.bfloat16):
+        rough = model.decode(z)
+    return bool((rough - model.decode(z)).abs().max() <= GREY_LEVEL)
+
+
+def _floats(pixels: Tensor) -> Tensor:
+    """uint8 [B, H, W, C] to pictures [B, C, H, W] in [-1, 1]."""
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,0 +1,1 @@
+"""What one can do to latents: pure functions on arrays, knowing nothing of models."""

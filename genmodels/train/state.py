@@ -1,0 +1,74 @@
+"""The saved state that a training goes on from: step, weights, averages and optimizers, in two whole files."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from ..checkpoint import write_whole
+from .loop import Diverged, Trainer
+
+
+def save_state(folder: Path, trainer: Trainer) -> None:
+    """Write the trainer's whole state and keep the one before it. Diverged, and nothing written, if it is not finite."""
+    tensors = {f"model/{k}": v for k, v in trainer.model.state_dict().items()}
+    tensors |= {f"average/{k}": v for k, v in trainer.average.state_dict().items()}
+    for player, optimizer in trainer.optimizers.items():
+        for index, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{player}/{index}/{key}": value for key, value in values.items()}
+    if not all(t.isfinite().all() for t in tensors.values()):
+        raise Diverged("The weights are no longer numbers. A smaller learning rate usually helps.")
+    content = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()},
+                   {"step": str(trainer.step), "rate_factor": repr(trainer.rate_factor)})
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{trainer.step:09d}-{_digest(content)}.safetensors"
+    write_whole(path, content)
+    older = sorted(p for p in folder.glob("*.safetensors") if p.name < path.name)
+    for other in set(folder.iterdir()) - {path, *older[-1:]}:  # also what a crash left, or a future that was rolled back
+        other.unlink()
+
+
+def load_state(folder: Path, trainer: Trainer) -> bool:
+    """Set the trainer to the newest whole state, leaving out a damaged one. False where there is none."""
+    for path in sorted(folder.glob("*.safetensors"), reverse=True):
+        content = path.read_bytes()
+        if path.stem.split("-")[-1] != _digest(content):
+            continue  # damaged: the older one serves
+        try:
+            tensors = load(content)
+        except SafetensorError:
+            continue
+        _restore(trainer, tensors, _metadata(content))
+        return True
+    return False
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The text entries in a safetensors header, which `load` does not return."""
+    size = int.from_bytes(content[:8], "little")
+    return json.loads(content[8:8 + size])["__metadata__"]
+
+
+def _restore(trainer: Trainer, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    trainer.step, trainer.rate_factor, trainer.bad = int(metadata["step"]), float(metadata["rate_factor"]), 0
+    for part, module in (("model", trainer.model), ("average", trainer.average)):
+        module.load_state_dict({k.removeprefix(f"{part}/"): v for k, v in tensors.items() if k.startswith(f"{part}/")})
+    stage, _ = trainer.stage_at(max(0, trainer.step - 1))
+    trainer.start(stage)
+    for player, optimizer in trainer.optimizers.items():
+        state: dict[int, dict] = {}
+        for name, value in tensors.items():
+            if name.startswith(f"optimizer/{player}/"):
+                *_, index, key = name.split("/")
+                state.setdefault(int(index), {})[key] = value
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        for parameter, values in optimizer.state.items():
+            # A fused optimizer walks parameter and moments side by side in memory, so both need one layout (channels last).
+            values |= {k: torch.empty_like(parameter).copy_(v) for k, v in values.items() if v.shape == parameter.shape and v.ndim > 1}

@@ -1,0 +1,178 @@
+"""The worker process, which trains the runs of several people in turns: python -m genmodels.train.turns RUNS --data FOLDER
+
+It learns everything from the run folders and writes everything there. It leaves, with all runs saved and still
+marked as running, when its standard input ends (the server closed it or died), or at SIGTERM; the next worker goes on.
+"""
+
+import argparse
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from ..datasets import DATASETS, Images
+from .lock import Lock, Locked
+from .loop import CannotGoOn, Progress
+from .queue import UNFINISHED, Queue
+from .runs import Run
+from .training import Training
+
+SLICE = 2.0  # seconds that one owner trains before the next one does
+GLANCE = 0.2  # seconds between looks at what others ask for
+DEATHS = 3  # times a run may take the process down with it before it is given up
+
+
+class Worker:
+    def __init__(self, folder: Path, data: Path | None, device: str, leaving: threading.Event):
+        self.queue, self.data, self.device, self.leaving = Queue(folder), data, device, leaving
+        self.turns: dict[str, tuple[Training, Iterator[Progress]]] = {}  # by owner; the first one is next
+        self.unsaid: dict[str, tuple[Run, str]] = {}  # runs that paused because not even their run.json could be written
+        self._sets: dict[tuple[str, str], Images] = {}
+        self._turn = Path(folder) / ".turn"  # names the run being trained: where the process dies, it is the suspect
+
+    def serve(self) -> None:
+        """Train until told to leave."""
+        self._blame()
+        while not self.leaving.is_set():
+            self._look()
+            if self.turns:
+                owner = next(iter(self.turns))
+                training, steps = self.turns.pop(owner)
+                self._suspect(training.run.name)
+                if self._slice(training, steps):
+                    self.turns[owner] = training, steps
+            else:
+                self._suspect(None)
+                self.leaving.wait(GLANCE / 2)
+        for training, _ in self.turns.values():
+            try:
+                training.suspend()
+            except OSError as error:  # the state saved before is there to go on from
+                self._explain(training.run, str(error))
+        self._suspect(None)
+
+    def _slice(self, training: Training, steps: Iterator[Progress]) -> bool:
+        """Train for a slice; whether there is more to do. It ends early where anybody asks for something."""
+        end = time.monotonic() + SLICE
+        glance = time.monotonic() + GLANCE
+        try:
+            for _ in steps:
+                now = time.monotonic()
+                if training.run.asked_to_stop():
+                    training.stop()
+                    return False
+                if now > glance:
+                    glance = now + GLANCE
+                    if self.leaving.is_set() or any(other.run.asked_to_stop() for other, _ in self.turns.values()):
+                        return True
+                if now > end:
+                    return True
+        except CannotGoOn as error:
+            self._explain(training.run, str(error))
+        return False
+
+    def _look(self) -> None:
+        """Fulfil wishes to stop, and let every owner's oldest run begin."""
+        for name, (run, why) in list(self.unsaid.items()):
+            try:
+                run.ended("stopped", why=why)
+                del self.unsaid[name]
+            except OSError:
+                continue  # still no room; the next look tries again
+        trained = {training.run.name: owner for owner, (training, _) in self.turns.items()}
+        for run, about in self.queue.unfinished():
+            if run.name in self.unsaid:
+                continue
+            if run.asked_to_stop():
+                self._stop(run, trained.get(run.name))
+            elif about["owner"] not in self.turns and not self.leaving.is_set():
+                self._begin(run, about)
+
+    def _stop(self, run: Run, owner: str | None) -> None:
+        try:
+            if owner is None:
+                run.ended("stopped")
+            else:
+                self.turns.pop(owner)[0].stop()
+        except (CannotGoOn, OSError) as error:
+            self._explain(run, str(error))
+
+    def _begin(self, run: Run, about: dict) -> None:
+        """Give a run its place in the turns, or say in its run.json why it cannot have one."""
+        try:
+            if about.get("deaths", 0) >= DEATHS:
+                raise ValueError(f"The training process died {DEATHS} times while it trained this. A smaller net or batch may help.")
+            if run.about["state"] not in UNFINISHED:
+                return
+            self._suspect(run.name)
+            train, test = self._images(about["asked"]["dataset"], "train"), self._images(about["asked"]["dataset"], "test")
+            training = Training(run, train, test, self.device)
+            if training.trainer.step > about.get("step", 0):
+                run.write(deaths=0)  # it got on since it began the last time, so it is not what kills the process
+        except Locked:
+            return  # another process trains it; whoever finds it running and free goes on with it
+        except Exception as error:  # whatever a plan or a source of data can do wrong ends this run, not the worker
+            self._explain(run, str(error) or type(error).__name__)
+            return
+        self.turns[about["owner"]] = training, iter(training)
+
+    def _images(self, dataset: str, split: str) -> Images:
+        if (dataset, split) not in self._sets:
+            self._sets[dataset, split] = DATASETS[dataset].load(split, self.data).to(torch.device(self.device))
+        return self._sets[dataset, split]
+
+    def _explain(self, run: Run, why: str) -> None:
+        """Keep the traceback of the error being handled for whoever repairs this, and see that run.json says why."""
+        try:
+            (run.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            if run.about["state"] in UNFINISHED:
+                run.ended("failed", why=why)
+        except OSError:
+            self.unsaid[run.name] = run, why
+
+    def _suspect(self, name: str | None) -> None:
+        with suppress(OSError):  # on a full disk nobody is named, and nobody will be blamed
+            if name is None:
+                self._turn.unlink(missing_ok=True)
+            else:
+                self._turn.write_text(name, encoding="utf-8")
+
+    def _blame(self) -> None:
+        """A run that was being trained when the last process died is counted as its possible cause."""
+        if self._turn.exists():
+            for run, about in self.queue.unfinished():
+                if run.name == self._turn.read_text(encoding="utf-8"):
+                    run.write(deaths=about.get("deaths", 0) + 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m genmodels.train.turns")
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    args = parser.parse_args()
+    leaving = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal reaches this process too; the server decides
+    signal.signal(signal.SIGTERM, lambda *_: leaving.set())
+    threading.Thread(target=lambda: (os.read(0, 1), leaving.set()), daemon=True).start()  # sys.stdin would be locked at the end
+    if hasattr(os, "nice"):
+        os.nice(10)
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    while not leaving.is_set():
+        try:
+            lock = Lock(args.runs / ".lock")
+        except Locked:  # the worker of a server that died is still saving, or another server's worker serves this folder
+            leaving.wait(GLANCE)
+            continue
+        Worker(args.runs, args.data, args.device, leaving).serve()
+        lock.release()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One file per tab. Each has TITLE, ORDER and build(engine)."""

@@ -1,0 +1,16 @@
+"""How the page looks to Gradio: its theme in our colours, and our style sheet."""
+
+from pathlib import Path
+
+import gradio as gr
+
+ASSETS = Path(__file__).parents[2] / "assets"
+
+
+def look() -> dict:
+    """The arguments of `launch` that decide the look. The fonts are the system's: nothing is fetched."""
+    system = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]
+    theme = gr.themes.Base(primary_hue="indigo", neutral_hue="stone", font=system, font_mono=["ui-monospace", "monospace"]).set(
+        body_background_fill="#fbfaf8", body_background_fill_dark="#121116", block_border_width="0px", block_shadow="none",
+    )
+    return {"theme": theme, "css": (ASSETS / "css" / "look.css").read_text(encoding="utf-8")}

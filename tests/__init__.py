@@ -1,0 +1,1 @@
+"""Tests: sentences about what the program does, on tiny real models."""

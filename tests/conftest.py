@@ -1,0 +1,113 @@
+"""What several tests share: a tiny model of every family, an engine, real data where it lies, and a real browser."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: a second thread only waits for tiny nets
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+
+from genmodels.checkpoint import save_checkpoint
+from genmodels.models import MODELS, LatentModel
+from genmodels.train.recipe import Plan
+
+torch.set_num_threads(1)
+
+TINY = {"image_shape": (1, 8, 8), "latent_dim": 3, "width": 8, "hidden": 16, "depth": 1}
+DIGITS = tuple("0123456789")
+CI = bool(os.environ.get("CI"))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")
+
+
+def tiny_config(family: str, **changes):
+    """A family's config for pictures of 8x8 pixels, of the fields that it has."""
+    known = {f.name for f in fields(MODELS[family].Config)}
+    return MODELS[family].Config(**{name: value for name, value in TINY.items() if name in known} | changes)
+
+
+def tiny_model(family: str, **changes) -> LatentModel:
+    """A real model, small and untrained, the same every time."""
+    torch.manual_seed(0)
+    return MODELS[family](tiny_config(family, **changes)).eval()
+
+
+def takes_conditions(family: str) -> bool:
+    """Whether a family's config accepts the names of classes."""
+    try:
+        return bool(tiny_config(family, conditions=DIGITS).conditions)
+    except (TypeError, ValueError):
+        return False
+
+
+def save_tiny(model: LatentModel, folder: Path):
+    """A checkpoint of a model of the small digits."""
+    [family] = [name for name, kind in MODELS.items() if isinstance(model, kind)]
+    return save_checkpoint(model, folder, Plan(family, "digits", model.config).to_json())
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Tests in a browser come last: while it is driven, no other event loop can run in this thread."""
+    items.sort(key=lambda item: "chromium" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(params=MODELS)
+def family(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def model(family) -> LatentModel:
+    return tiny_model(family)
+
+
+@pytest.fixture(params=[family for family in MODELS if takes_conditions(family)])
+def conditional(request) -> LatentModel:
+    """A model that is told the digit, of every family that can be."""
+    return tiny_model(request.param, conditions=DIGITS)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator:
+    """An engine over two tiny checkpoints, `autoencoder` and `vae`, that decodes at most three pictures at once."""
+    from genmodels.engine import Engine
+    for name in ("autoencoder", "vae"):
+        save_tiny(tiny_model(name), tmp_path / name)
+    engine = Engine(tmp_path, device="cpu", batch=3)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder with mnist.npz and the other real data."""
+    named = os.environ.get("PLAYGROUND_DATA")
+    folder = Path(named) if named else Path(__file__).parents[1] / ".." / "shared" / "data"
+    if not (folder / "mnist.npz").is_file():
+        pytest.skip("no real data here; PLAYGROUND_DATA can name the folder that holds mnist.npz")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium. Without one the test is skipped, except in CI, where that is a failure."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        (pytest.fail if CI else pytest.skip)("there is no Chromium here; install it with the system's package manager")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium) -> Iterator:
+    """A running Chromium, driven by playwright's synchronous interface; each test opens a context of its own."""
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield running
+        running.close()

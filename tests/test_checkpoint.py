@@ -1,0 +1,224 @@
+"""A checkpoint comes back as it was saved, and a folder that cannot be trusted is refused in one sentence."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from genmodels import checkpoint
+from genmodels.checkpoint import GREY_LEVEL, BadCheckpoint, Checkpoint, find, save_checkpoint
+from genmodels.classifier import Classifier
+from genmodels.classifier import Config as ClassifierConfig
+from genmodels.normal import latents
+from genmodels.train.recipe import Plan, plan_from
+
+from .conftest import DIGITS, save_tiny, tiny_model
+
+
+@pytest.fixture
+def saved(tmp_path) -> Checkpoint:
+    return save_tiny(tiny_model("vae"), tmp_path / "small")
+
+
+def z(model) -> torch.Tensor:
+    return torch.from_numpy(latents(0, 16, model.latent_shape))
+
+
+def change_config(saved: Checkpoint, **changes) -> Checkpoint:
+    path = saved.folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return Checkpoint(saved.folder)
+
+
+def change_weights(saved: Checkpoint, change) -> Checkpoint:
+    weights = load_file(saved.folder / "model.safetensors")
+    change(weights)
+    save_file(weights, saved.folder / "model.safetensors")
+    return Checkpoint(saved.folder)
+
+
+def refusal(saved: Checkpoint) -> str:
+    """What a checkpoint is refused with: one sentence that names it."""
+    with pytest.raises(BadCheckpoint) as caught:
+        saved.load()
+    sentence = str(caught.value)
+    assert sentence.startswith("small: ") and sentence.endswith(".") and "\n" not in sentence and len(sentence) < 400
+    return sentence
+
+
+# There and back
+
+
+def test_a_model_comes_back_with_the_same_pictures(model, tmp_path):
+    loaded = save_tiny(model, tmp_path / "m").load()
+    assert (loaded.decode(z(model)) - model.decode(z(model))).abs().max() <= GREY_LEVEL
+    assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
+
+
+def test_a_conditional_model_comes_back_with_its_classes(conditional, tmp_path):
+    loaded = save_tiny(conditional, tmp_path / "m").load()
+    assert loaded.conditions == DIGITS and loaded.config == conditional.config
+
+
+def test_what_config_json_holds_is_a_recipe_that_can_be_trained_again(saved):
+    assert plan_from(saved.about) == Plan("vae", "digits", tiny_model("vae").config)
+
+
+def test_a_classifier_is_a_checkpoint_too(tmp_path):
+    torch.manual_seed(0)
+    model = Classifier(ClassifierConfig(image_shape=(1, 8, 8), conditions=DIGITS, width=8)).eval()
+    loaded = save_checkpoint(model, tmp_path / "c", Plan("classifier", "digits", model.config).to_json()).load()
+    x = torch.randn(4, 1, 8, 8)
+    assert torch.allclose(loaded(x).softmax(1), model(x).softmax(1), atol=GREY_LEVEL)
+
+
+def test_weights_are_halved_where_no_picture_changes(saved):
+    assert {t.dtype for t in load_file(saved.folder / "model.safetensors").values()} == {torch.float16}
+
+
+def test_weights_stay_whole_where_halving_would_show(tmp_path):
+    model = tiny_model("autoencoder", net="linear")
+    with torch.no_grad():
+        model.mean.fill_(4097)  # float16 knows 4096 and 4100
+        model.decoder[0].bias -= model.decoder[0].weight.sum(1) * 4097
+    saved = save_tiny(model, tmp_path / "m")
+    assert load_file(saved.folder / "model.safetensors")["mean"].dtype == torch.float32
+    assert torch.allclose(saved.load().decode(z(model)), model.decode(z(model)), atol=1e-5)
+
+
+def test_the_hash_follows_the_weights_and_not_the_folder(saved, tmp_path):
+    shutil.copytree(saved.folder, tmp_path / "elsewhere" / "other")
+    assert Checkpoint(tmp_path / "elsewhere" / "other").hash == saved.hash
+    before = saved.hash
+    assert change_weights(saved, lambda weights: weights["decoder.head.0.bias"].add_(1)).hash != before
+
+
+# Finding
+
+
+def test_checkpoints_are_found_by_name_and_the_first_folder_wins(tmp_path):
+    for root, beta in (("a", 1.0), ("b", 2.0)):
+        save_tiny(tiny_model("vae", beta=beta), tmp_path / root / "twin")
+    save_tiny(tiny_model("vae"), tmp_path / "b" / "single")
+    found = find(tmp_path / "a", tmp_path / "b", tmp_path / "nowhere")
+    assert set(found) == {"twin", "single"} and found["twin"].config.beta == 1.0
+
+
+def test_a_half_written_folder_is_not_found(saved):
+    assert set(find(saved.folder.parent)) == {"small"}
+    (saved.folder / "config.json").unlink()
+    assert find(saved.folder.parent) == {}
+
+
+def test_saving_again_leaves_no_moment_with_new_weights_and_an_old_config(saved, monkeypatch):
+    def full(path: Path, content: bytes) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_whole", full)
+    with pytest.raises(OSError, match="No space"):
+        save_tiny(tiny_model("vae", latent_dim=2), saved.folder)
+    assert find(saved.folder.parent) == {}
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    checkpoint.write_whole(path, b"old")
+
+    def fails(source, target):
+        raise OSError("crash")
+
+    monkeypatch.setattr(checkpoint.os, "replace", fails)
+    with pytest.raises(OSError, match="crash"):
+        checkpoint.write_whole(path, b"new")
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_odd_folder_names_are_not_models(saved):
+    for name in (".hidden", "with space", "a" * 200, "ünder"):
+        shutil.copytree(saved.folder, saved.folder.parent / name)
+    assert set(find(saved.folder.parent)) == {"small"}
+
+
+# Refusing
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("{", "config.json cannot be read"), ("", "config.json cannot be read"), ("[]", "format 1"), ("null", "format 1"), ("{}", "format 1"),
+    ('{"format": 2}', "format 1"), ('{"format": 1}', "must have exactly the keys"), ("[" * 100_000, "config.json cannot be read"),
+])
+def test_a_bad_config_file_is_refused(saved, text, said):
+    (saved.folder / "config.json").write_text(text)
+    assert said in refusal(Checkpoint(saved.folder))
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"family": "stylegan"}, "there is no family 'stylegan'; there are autoencoder"),
+    ({"family": "os.system"}, "there is no family"),
+    ({"family": ["vae"]}, "there is no family"),
+    ({"auto_map": "evil.py"}, "look at 'auto_map'"),
+    ({"model": {"latent_dim": 10**9}}, "latent_dim must be between 1 and 1024"),
+    ({"model": {"image_shape": [1, 8, 8], "code": "import os"}}, "has no field 'code'"),
+    ({"model": []}, "must be a JSON object"),
+    ({"model": None}, "must be a JSON object"),
+])
+def test_a_config_outside_the_schema_is_refused(saved, changes, said):
+    assert said in refusal(change_config(saved, **changes))
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda w: w.pop("decoder.head.0.bias"), "lack tensor 'decoder.head.0.bias'"),
+    (lambda w: w.update(extra=torch.zeros(1)), "have an unknown tensor 'extra'"),
+    (lambda w: w.update({f"t{k}": torch.zeros(0) for k in range(2000)}), "have an unknown tensor"),
+    (lambda w: w.update({"decoder.head.0.bias": torch.zeros(17)}), "decoder.head.0.bias has the shape [17], the config asks for [16]"),
+    (lambda w: w["decoder.head.0.bias"].fill_(float("nan")), "decoder.head.0.bias holds numbers that are not finite"),
+    (lambda w: w["decoder.head.0.bias"].fill_(float("inf")), "decoder.head.0.bias holds numbers that are not finite"),
+])
+def test_weights_that_do_not_fit_are_refused(saved, change, said):
+    assert said in refusal(change_weights(saved, change))
+
+
+def test_weights_of_another_size_are_refused(saved):
+    assert "has the shape" in refusal(change_config(saved, model={"image_shape": [1, 8, 8], "latent_dim": 2, "width": 8, "hidden": 16}))
+
+
+class Trap:
+    """Unpickling it leaves a mark."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("sprung"),)
+
+
+def test_pickled_weights_are_refused_and_never_run(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (saved.folder / "model.safetensors").write_bytes(pickle.dumps(Trap()))
+    assert "cannot be read" in refusal(saved)
+    (saved.folder / "atlas.npz").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises((ValueError, OSError)):
+        saved.atlas()
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 8, b"\xff" * 100, b"\x10" + b"\x00" * 7 + b"not json at all!", b"\x02" + b"\x00" * 7 + b"{}"])
+def test_damaged_weights_are_refused(saved, content):
+    (saved.folder / "model.safetensors").write_bytes(content)
+    refusal(saved)
+
+
+def test_missing_weights_are_refused(saved):
+    (saved.folder / "model.safetensors").unlink()
+    assert "cannot be read" in refusal(saved)
+
+
+def test_weights_cut_off_by_a_lost_connection_are_refused(saved):
+    path = saved.folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "cannot be read" in refusal(saved)
+
+
+def test_weights_that_are_too_large_are_refused_before_they_are_read(saved, monkeypatch):
+    monkeypatch.setattr(checkpoint, "LARGEST", 1000)
+    assert "larger than" in refusal(saved)

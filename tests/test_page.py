@@ -1,0 +1,272 @@
+"""The page as a person uses it, in a real Chromium, on the bundled models."""
+
+import json
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from starlette.middleware import Middleware
+
+from genmodels.engine import Engine
+from genmodels.normal import latents
+from genmodels.ui import page as build_page
+from genmodels.ui.live.routes import LiveRoutes
+from genmodels.ui.serve import launch
+from genmodels.ui.theme import ASSETS, look
+
+ROOT = Path(__file__).parents[1]
+RUNTIME = ASSETS / "vendor" / "onnxruntime-web"
+PICTURE, MAP = '[data-testid="latent-picture"]', '[data-testid="latent-map"]'
+PIXELS = f"""() => {{ const c = document.querySelector('{PICTURE}');
+    return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 === 0); }}"""
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    engine = Engine(ROOT / "checkpoints", device="cpu", cache=tmp_path_factory.mktemp("cache"))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def url(engine, tmp_path_factory, chromium):
+    running = launch(build_page(engine, "mnist-vae-2d"), port=0, data_dir=tmp_path_factory.mktemp("data"),
+                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS)], look=look())
+    yield running.url.rstrip("/")
+    running.close()
+
+
+@pytest.fixture
+def visit(url, browser):
+    """Open a view in a browser of its own; says at the end what the page complained about."""
+    contexts, complaints = [], []
+
+    def open_view(query="", road="server", width=1280, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        forced = f"&road={road}" if road else ""
+        page.goto(f"{url}/?{query}{forced}")
+        page.wait_for_selector(f'{PICTURE}[data-road="{road or "server"}"]:not([data-ms="0"])')
+        settle(page)
+        return page
+
+    yield open_view
+    for context in contexts:
+        context.close()
+    assert not [text for text in complaints if "favicon" not in text and "manifest" not in text]
+
+
+def settle(page):
+    """Until the picture has not changed for a while."""
+    before = None
+    for _ in range(60):
+        now = page.evaluate(PIXELS)
+        if now == before and any(now):
+            return
+        before = now
+        page.wait_for_timeout(120)
+    raise AssertionError("the picture never came to rest")
+
+
+def pixels(page) -> np.ndarray:
+    settle(page)
+    return np.array(page.evaluate(PIXELS))
+
+
+def point_of(page) -> str:
+    page.wait_for_timeout(150)  # the address is written a moment after the release
+    return parse_qs(urlsplit(page.url).query).get("point", [""])[0]
+
+
+def at(page, x, y):
+    box = page.locator(MAP).bounding_box()
+    return box["x"] + box["width"] * x, box["y"] + box["height"] * y
+
+
+def test_hovering_shows_and_leaving_goes_back(visit):
+    page = visit()
+    before = pixels(page)
+    page.mouse.move(*at(page, 0.1, 0.15))
+    over = pixels(page)
+    assert np.abs(over - before).mean() > 5
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(200)
+    assert np.array_equal(pixels(page), before)
+    assert point_of(page) == ""
+
+
+def test_pressing_keeps_the_point_and_the_same_link_gives_the_same_picture_elsewhere(visit):
+    page = visit("model=mnist-vae-2d")
+    page.mouse.move(*at(page, 0.2, 0.7))
+    page.mouse.down()
+    page.mouse.move(*at(page, 0.35, 0.3), steps=5)
+    page.mouse.up()
+    page.mouse.move(5, 5)
+    kept = pixels(page)
+    assert point_of(page).startswith("z:")
+    other = visit(urlsplit(page.url).query.replace("&road=server", ""))
+    assert np.array_equal(pixels(other), kept)
+    page.reload()
+    page.wait_for_selector(f'{PICTURE}:not([data-ms="0"])')
+    assert np.array_equal(pixels(page), kept)
+
+
+def test_both_roads_give_the_same_picture(visit):
+    if not RUNTIME.is_dir():
+        pytest.skip("onnxruntime-web is not installed in assets/vendor")
+    server, browser = (visit("model=mnist-vae-16d&point=seed:7", road=road) for road in ("server", "browser"))
+    assert np.abs(pixels(server) - pixels(browser)).max() <= 2
+    assert float(browser.get_attribute(PICTURE, "data-ms")) > 0
+
+
+def test_a_seed_gives_the_picture_that_the_engine_gives(visit, engine):
+    page = visit("model=mnist-vae-16d&point=seed:41")
+    z = latents(41, 1, (16,))
+    assert np.abs(pixels(page) - engine.decode("mnist-vae-16d", z)[0].ravel()).max() <= 2
+
+
+def test_a_slider_moves_the_picture_and_undo_and_redo_bring_it_back(visit):
+    page = visit("model=mnist-vae-16d&point=seed:3")
+    before, slider = pixels(page), page.get_by_test_id("latent-slider-0")
+    slider.fill("2.5")
+    slider.dispatch_event("change")
+    after = pixels(page)
+    assert np.abs(after - before).mean() > 3
+    page.get_by_role("button", name="Undo").click()
+    assert np.array_equal(pixels(page), before)
+    page.get_by_role("button", name="Redo").click()
+    assert np.array_equal(pixels(page), after)
+
+
+def test_the_map_is_moved_by_arrow_keys(visit):
+    page = visit()
+    before = pixels(page)
+    page.locator(MAP).focus()
+    for _ in range(4):
+        page.keyboard.press("Shift+ArrowRight")
+    assert np.abs(pixels(page) - before).mean() > 2
+    for _ in range(4):
+        page.keyboard.press("z")
+    assert np.array_equal(pixels(page), before)
+
+
+def test_pins_keep_places_and_travel_in_the_link(visit):
+    page = visit("model=mnist-vae-16d&point=seed:1")
+    first = pixels(page)
+    page.keyboard.press("p")
+    for seed in (2, 3):
+        page.get_by_label("Seed").fill(str(seed))
+        page.get_by_label("Seed").press("Enter")
+        settle(page)
+        page.get_by_role("button", name="Pin this").click()
+    page.get_by_label("Go to pin A").click()
+    assert np.array_equal(pixels(page), first)
+    page.get_by_test_id("plane").select_option("pins:ABC")
+    page.wait_for_timeout(200)
+    other = visit(urlsplit(page.url).query.replace("&road=server", ""))
+    assert other.locator(".lp-pin").count() == 3
+    assert other.get_by_test_id("plane").input_value() == "pins:ABC"
+
+
+def test_the_picker_changes_the_model_and_a_second_one_stands_beside(visit):
+    page = visit("model=mnist-vae-2d")
+    page.get_by_test_id("model-picker").locator('[data-model="mnist-pca-2d"]').click()
+    page.wait_for_url("**model=mnist-pca-2d**")
+    settle(page)
+    page.get_by_test_id("second-model").select_option("mnist-vae-2d")
+    page.wait_for_selector('[data-testid="latent-picture-2"]:not([data-ms="0"])')
+    second = page.locator('[data-testid="latent-picture-2"]')
+    before = second.evaluate("c => c.toDataURL()")
+    page.mouse.move(*at(page, 0.15, 0.2))
+    page.wait_for_timeout(300)
+    assert second.evaluate("c => c.toDataURL()") != before
+
+
+def test_a_conditional_model_shows_one_style_in_all_classes(visit):
+    page = visit("model=mnist-cvae-16d&point=seed:5&label=3")
+    before = pixels(page)
+    page.wait_for_selector('[data-testid="latent-class-9"]')
+    page.get_by_test_id("latent-class-8").click()
+    assert np.abs(pixels(page) - before).mean() > 3
+    assert "label=8" in page.evaluate("new Promise(r => setTimeout(() => r(location.search), 150))")
+
+
+@pytest.mark.parametrize("query, words", [
+    ("model=nope", "is not here"), ("point=seed:-1", "needs a whole number"), ("point=((", "cannot be read"), ("plane=dims:0,99", "dimensions 0 to"),
+    ("point=atlas:99999999", "There is no atlas"), ("road=tunnel", "auto, browser and server"), ("pins=A@nope@seed:1", "pins of the link"),
+])
+def test_a_bad_value_in_a_link_gets_a_sentence_and_its_default(visit, query, words):
+    page = visit(query, road=None if "road" in query else "server")
+    assert words in page.locator(".lp-says").inner_text()
+
+
+def test_unknown_keys_of_a_link_are_ignored(visit):
+    page = visit("utm_source=x&future=1")
+    assert page.locator(".lp-say").count() == 0
+
+
+def test_with_everything_beyond_the_own_host_blocked_all_works(url, browser):
+    context, foreign = browser.new_context(), []
+
+    def gate(route):
+        own = route.request.url.startswith((url, "data:", "blob:"))
+        if not own:
+            foreign.append(route.request.url)
+        route.continue_() if own else route.abort()
+
+    context.route("**/*", gate)
+    page = context.new_page()
+    page.goto(f"{url}/?model=mnist-vae-2d")
+    page.wait_for_selector(f'{PICTURE}:not([data-ms="0"])')
+    settle(page)
+    context.close()
+    assert foreign == []
+
+
+def test_ten_people_never_see_each_others_points(visit, engine):
+    names = [name for name in engine.names() if name.startswith("mnist")]
+    pages = [(visit(f"model={names[k % len(names)]}&point=seed:{k}"), names[k % len(names)], k) for k in range(10)]
+    for page, name, k in pages:
+        z = latents(k, 1, (engine.checkpoint(name).config.latent_dim,))
+        assert np.abs(pixels(page) - engine.decode(name, z)[0].ravel()).max() <= 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("query", ["model=mnist-vae-16d", "model=fashion-vae-16d", "model=mnist-vae-2d&second=mnist-pca-2d"])
+def test_nothing_overflows(visit, width, scheme, query):
+    page = visit(query, width=width, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+
+
+def test_the_javascript_normals_and_points_are_those_of_python(visit):
+    from genmodels.latent.points import BadPoint, resolve
+    page = visit()
+    base = page.evaluate("performance.getEntriesByType('resource').map(e => e.name).find(n => n.endsWith('/js/picker.js')).replace('picker.js', '')")
+    theirs = page.evaluate("async base => { const { latent } = await import(base + 'normal.js'); return [0, 1, 7, 123456, 4294967295].map(s => [...latent(s, 500)]); }", base)
+    ours = [latents(seed, 1, (500,))[0] for seed in (0, 1, 7, 123456, 4294967295)]
+    assert np.array_equal(np.float32(theirs), np.array(ours))
+
+    texts = ["seed:7", "atlas:3", "mix(A, B, 0.4)", "seed:7 + 2*A - 0.5*B", "-A", "mix(mix(A, B, 0.5), seed:2, -0.25)", "z:AACAPwAAAMA", "2*seed:1",
+             "seed:-1", "seed:", "mix(A, B)", "A B", "2 A", "", "q", "z:AAAA", "z:", "mix(A, B, 1", "1000*A", "Q", "atlas:99", "A +", "Smiling", "é"]
+    known = {("pin", "A"): [1.0, 2.0], ("pin", "B"): [-0.5, 0.25], ("atlas", 3): [3.0, 4.0]}
+
+    def python(text):
+        try:
+            lookup = lambda kind, key: latents(key, 1, (2,))[0] if kind == "seed" else np.array(known[kind, key]) if (kind, key) in known else None
+            return resolve(text, lookup, (2,)).tolist()
+        except BadPoint:
+            return None
+    script = """async ([base, texts, known]) => {
+        const { resolve, BadPoint } = await import(base + 'points.js'), { latent } = await import(base + 'normal.js');
+        const lookup = (kind, key) => kind === 'seed' ? latent(key, 2) : known[`${kind} ${key}`] ?? null;
+        return texts.map((text) => { try { return [...resolve(text, lookup, 2)]; } catch (error) { if (error instanceof BadPoint) return null; throw error; } });
+    }"""
+    answers = page.evaluate(script, [base, texts, {f"{kind} {key}": value for (kind, key), value in known.items()}])
+    assert json.dumps(answers) == json.dumps([python(text) for text in texts])
+    assert sum(answer is None for answer in answers) > 10
