@@ -16,8 +16,8 @@ from .models import LatentModel
 BEGIN, END = "<!-- measured: written by python -m genmodels.evaluate -->", "<!-- end of measured -->"
 LARGEST_PICTURE = 20_000  # bytes; two of them beside the weights must fit into a checkpoint of 1 MB
 MEASURES = {  # key in metrics.json -> what it says, and how it is written
-    "mse": ("mean squared error per pixel, pixels in [0, 1]", "{:.5f}"),
-    "mse_clipped": ("the same, reconstructions cut to black and white as they are shown", "{:.5f}"),
+    "mse": ("mean squared error per pixel of pictures as they are shown, pixels in [0, 1]", "{:.5f}"),
+    "mse_unclipped": ("the same, where the model overshoots black and white left as it is", "{:.5f}"),
     "nelbo": ("negative ELBO, nats per picture", "{:.2f}"),
     "reconstruction": ("of which reconstruction", "{:.2f}"),
     "kl": ("of which KL divergence from the prior", "{:.2f}"),

@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from .classifier import Classifier
 from .knobs import from_dict
@@ -33,6 +34,13 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 class BadCheckpoint(ValueError):
     """A folder that is not a checkpoint this program can trust; the message says why in one sentence."""
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves first weights undrawn: on the device "meta" the first random number costs seconds, for it imports sympy."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return args[0] if function in (Tensor.normal_, Tensor.uniform_) else function(*args, **(kwargs or {}))
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,12 @@ class Checkpoint:
         return FAMILIES[self.about["family"]]
 
     @cached_property
+    def blueprint(self) -> Trainable:
+        """The model without weights, on the device "meta": shapes, conditions, number of parameters."""
+        with torch.device("meta"), _Undrawn():
+            return self.family(self.config)
+
+    @cached_property
     def hash(self) -> str:
         """Names the weights, wherever they lie: 16 hex digits of their SHA-256."""
         return hashlib.sha256((self.folder / "model.safetensors").read_bytes()).hexdigest()[:16]
@@ -89,9 +103,7 @@ class Checkpoint:
 
     def load(self) -> Trainable:
         """The model, ready to use. BadCheckpoint says what is wrong with names, shapes or numbers."""
-        with torch.device("meta"):
-            expected = {name: tensor.shape for name, tensor in self.family(self.config).state_dict().items()}
-        weights = self._read(expected)
+        weights = self._read({name: tensor.shape for name, tensor in self.blueprint.state_dict().items()})
         model = self.family(self.config)
         model.load_state_dict({name: tensor.to(model.state_dict()[name].dtype) for name, tensor in weights.items()}, strict=True)
         return model.eval().requires_grad_(False)

@@ -88,9 +88,9 @@ def test_the_error_of_the_linear_model_is_that_of_pca(measured):
     pca = PCA(2).fit(train)
     again = pca.inverse_transform(pca.transform(test))
     found = metrics(measured, "digits-pca")
-    assert found["mse"] == pytest.approx(np.square(again - test).mean(), rel=1e-3)
-    assert found["mse_clipped"] == pytest.approx(np.square(again.clip(0, 1) - test).mean(), rel=1e-3)
-    assert found["mse_clipped"] < found["mse"]
+    assert found["mse"] == pytest.approx(np.square(again.clip(0, 1) - test).mean(), rel=1e-3)
+    assert found["mse_unclipped"] == pytest.approx(np.square(again - test).mean(), rel=1e-3)
+    assert found["mse"] < found["mse_unclipped"]
 
 
 def test_a_conditional_model_is_told_the_class_of_every_picture(measured, models):
@@ -195,7 +195,7 @@ def test_classes_take_turns_in_the_atlas_as_long_as_they_have_pictures():
 
 
 def test_an_atlas_of_long_codes_has_fewer_pictures():
-    codes = {2: 2000, 16: 1000, 512: 500}
+    codes = {2: 2000, 16: 900, 512: 500}
     for size, most in codes.items():
         subject = SimpleNamespace(codes=torch.zeros(1, size), labels=np.arange(3000) % 10)
         assert np.bincount(subject.labels[chosen_pictures(subject)]).tolist() == [most // 10] * 10

@@ -86,8 +86,7 @@ def test_an_overcomplete_autoencoder_trains(digits):
     assert error_of(trained(model, digits, 200), digits) < 0.6 * variance(digits)
 
 
-@pytest.mark.parametrize("net", ["mlp", "conv"])
-@pytest.mark.parametrize("error", ["squared", "cross-entropy"])
+@pytest.mark.parametrize(("net", "error"), [("mlp", "squared"), ("mlp", "cross-entropy"), ("conv", "squared")])
 def test_an_autoencoder_learns_with_either_error(digits, net, error):
     model = tiny_model("autoencoder", net=net, error=error, hidden=32, latent_dim=8)
     assert error_of(trained(model, digits, 200), digits) < 0.8 * variance(digits)

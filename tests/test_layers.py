@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,10 +71,15 @@ def module_of(path: Path) -> tuple[str, ...]:
     return parts[:-1] if parts[-1] == "__init__" else parts
 
 
+@cache
+def syntax(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[tuple[str, ...]]:
     """All that a file imports, each as the parts of its full name; `from . import x` names x."""
     package = path.parts[:-1]
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+    for node in ast.walk(syntax(path)):
         if isinstance(node, ast.Import):
             yield from (tuple(alias.name.split(".")) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -81,10 +87,12 @@ def imports(path: Path) -> Iterator[tuple[str, ...]]:
             yield from ((*base, *(node.module or "").split("."), alias.name) if node.module else (*base, alias.name) for alias in node.names)
 
 
+@cache
 def is_module(parts: tuple[str, ...]) -> bool:
     return ROOT.joinpath(*parts).with_suffix(".py").exists() or ROOT.joinpath(*parts, "__init__.py").exists()
 
 
+@cache
 def project_modules(path: Path) -> set[tuple[str, ...]]:
     """The modules of this project that a file imports; a function imported by name counts as its module."""
     found = set()
@@ -135,8 +143,7 @@ def test_a_library_stays_in_its_room(path):
 def test_only_app_reads_settings_from_environment_variables(path):
     if path.parts[0] in ("tests", "bench") or path.as_posix() in ENVIRONMENT:
         return
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    readers = [node.lineno for node in ast.walk(tree) if
+    readers = [node.lineno for node in ast.walk(syntax(path)) if
                isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv", "putenv")
                or isinstance(node, ast.ImportFrom) and node.module == "os" and {"environ", "getenv"} & {name.name for name in node.names}]
     assert not readers, f"{path}:{readers[0]} uses environment variables; app.py reads them and hands their values on"

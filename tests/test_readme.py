@@ -130,7 +130,8 @@ def test_the_readmes_commands_exist():
     asked = set(re.findall(r"^make (\w+)", readme, re.MULTILINE))
     assert {"app", "test"} <= asked and not [target for target in asked if f"\n{target}:" not in makefile]
     modules = set(re.findall(r"python -m (genmodels[\w.]*)", readme))
-    assert modules and not [module for module in modules if not (ROOT / module.replace(".", "/") / "__main__.py").exists()]
+    paths = [ROOT / module.strip(".").replace(".", "/") for module in modules]
+    assert paths and not [path for path in paths if not (path / "__main__.py").exists() and not path.with_suffix(".py").exists()]
 
 
 def test_the_readmes_links_lead_somewhere():

@@ -171,6 +171,8 @@ def test_a_full_disk_pauses_with_a_sentence_and_keeps_the_last_state(tmp_path, m
         patched.setattr(genmodels.checkpoint.os, "fsync", full)
         with pytest.raises(CannotGoOn, match="The disk is full.*free some space"):
             list(training)
+        with pytest.raises(CannotGoOn, match="cannot begin"):
+            Training(training.run, TRAIN, TEST)
     assert not list(tmp_path.rglob(".*"))  # nothing half written is left
     again = Training(training.run, TRAIN, TEST)
     assert again.trainer.step == 6

@@ -62,3 +62,6 @@ export function readAtlas(buffer) {
 
 /** The name of a class as a person reads it. @param {Model} model @param {number} label */
 export const className = (model, label) => classifierNamed(model.classifier)?.classes[label] ?? String(label);
+
+/** A model's title where its data set is clear. @param {Model} model */
+export const shortTitle = (model) => (model.title.toLowerCase().startsWith(`${model.dataset} `) ? model.title.slice(model.dataset.length + 1) : model.title);

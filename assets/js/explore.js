@@ -1,6 +1,6 @@
 // The Explore page: a map under the hand, one large picture, sliders, pins; and a second model beside the first.
 
-import { className, loadAtlas, modelNamed, usable } from "./catalogue.js";
+import { className, loadAtlas, modelNamed, shortTitle, usable } from "./catalogue.js";
 import { copyText, make, say } from "./dom.js";
 import { saveCodes, savePicture } from "./keep.js";
 import { paint, shapeOf } from "./paint.js";
@@ -50,16 +50,16 @@ function build(root) {
     press("Save picture", "A PNG with its link inside", () => savePicture(main.picture.canvas, main.state.model, here)),
     press("Codes as CSV", "All codes of the map, the pins and this point", codes));
   const mapCard = make("section", { class: "lp-card lp-mapcard" }, main.map.element), secondCard = make("section", { class: "lp-card lp-mapcard", hidden: true }, second.map.element);
-  const mainColumn = make("div", { class: "lp-column" }, main.name, mapCard, main.accuracy);
-  const secondColumn = make("div", { class: "lp-column", hidden: true }, second.name, secondCard, second.accuracy, card("", second.picture.element));
-  const pictureCard = card("", main.picture.element);
-  const side = make("div", { class: "lp-side" }, pictureCard,
-    card("Latents, in sigmas", sliders.element, make("div", { class: "lp-row" },
-      press("Random", "A new random point (R)", random), seed, press("Reset", "To the middle (0)", reset), back, forth, press("Pin this", "Keep this place (P)", pinThis, { class: "lp-button main" }))),
-    classCard, card("Pins", pins.element, saves), card("", main.nearBox), galleryCard);
-  const grid = make("div", { class: "lp-grid" }, mainColumn, secondColumn, side);
-  root.replaceChildren(make("div", { class: "lp lp-explore" }, bar, grid,
-    make("p", { class: "lp-help" }, "Move over the map to look, press to stay. Keys: arrows move, R random, 0 middle, Z undo, P pin.")));
+  const help = make("p", { class: "lp-help" }, "Move over the map to look, press to stay. Keys: arrows move, R random, 0 middle, Z undo, P pin.");
+  const mainColumn = make("div", { class: "lp-column" }, main.name, mapCard, make("div", { class: "lp-under" }, main.accuracy, help), galleryCard);
+  const secondColumn = make("div", { class: "lp-column", hidden: true }, second.name, secondCard, make("div", { class: "lp-under" }, second.accuracy), card("", second.picture.element));
+  const pictureCard = card("", main.picture.element), slidersCard = card("Latents, in sigmas", sliders.element, make("div", { class: "lp-row" },
+    press("Random", "A new random point (R)", random), seed, press("Reset", "To the middle (0)", reset), back, forth, press("Pin this", "Keep this place (P)", pinThis, { class: "lp-button main" })));
+  pictureCard.classList.add("lp-picturecard");
+  galleryCard.classList.add("lp-gallery");
+  const side = make("div", { class: "lp-side" }, pictureCard, slidersCard, classCard, card("Pins", pins.element, saves), card("", main.nearBox));
+  const grid = make("div", { class: "lp-grid" }, bar, mainColumn, secondColumn, side);
+  root.replaceChildren(make("div", { class: "lp lp-explore" }, grid));
 
   /** One hand: the same place, in sigmas, on both maps. */
   function hand(position, placed, key) {
@@ -112,8 +112,8 @@ function build(root) {
     const beside = secondModel();
     secondColumn.hidden = secondCard.hidden = !beside;
     grid.classList.toggle("two", !!beside);
-    mainColumn.append(...(beside ? [pictureCard] : []));
-    if (!beside) side.prepend(pictureCard);
+    if (beside) mainColumn.insertBefore(pictureCard, galleryCard);
+    else side.prepend(pictureCard);
     main.picture.element.classList.toggle("small", !!beside);
     const seedText = /^seed:(\d+)$/.exec(text);
     seed.value = seedText ? seedText[1] : "";
@@ -158,7 +158,7 @@ function build(root) {
     layers.replaceChildren(...Object.entries(LAYERS).map(([letter, text]) => make("button", { class: "lp-toggle", "aria-pressed": String(chosen().layers.includes(letter)), disabled: !can[letter],
       title: can[letter] ? LAYER_HELP[letter] : letter === "s" ? "This family gives one code per picture, not a distribution of codes." : "This model has no atlas of codes.",
       onclick: () => choose({ layers: Object.keys(LAYERS).filter((one) => chosen().layers.includes(one) !== (one === letter)).join("") }, false) }, text)));
-    compare.replaceChildren(make("option", { value: "" }, "no other model"), ...usable().filter((one) => one !== model && one.dataset === model.dataset).map((one) => make("option", { value: one.name }, one.title)));
+    compare.replaceChildren(make("option", { value: "" }, "no other model"), ...usable().filter((one) => one !== model && one.dataset === model.dataset).map((one) => make("option", { value: one.name }, shortTitle(one))));
     compare.value = beside ? other : "";
   }
 

@@ -1,6 +1,6 @@
 // The map: a plane of latents with decoded pictures behind, codes on top, and a hand that is answered anywhere.
 
-import { make } from "./dom.js";
+import { make, say } from "./dom.js";
 import { fill, fillInk, shapeOf } from "./paint.js";
 import { coordinates, moved, neighbourAccuracy, project, spreadOn } from "./plane.js";
 import { decodeBehind, newestWins } from "./roads.js";
@@ -54,9 +54,10 @@ export function createMap({ onHand, onLeave, testId }) {
     busy.hidden = false;
     try {
       await tile(mosaic, model, plane, z, label, size(), strong);
-    } finally {
-      busy.hidden = true;
+    } catch (error) {
+      say(error.message, "problem");
     }
+    busy.hidden = true;
   });
 
   let drawn = {};
@@ -154,14 +155,14 @@ export function createMap({ onHand, onLeave, testId }) {
   };
 }
 
-/** Decode a grid of latents on the plane and draw them row by row. */
+/** Decode a grid of latents on the plane and draw them row by row over what was there. */
 async function tile(canvas, model, plane, z, y, size, strong) {
   const count = size < 450 ? 14 : 20, shape = shapeOf(model.image_shape), D = model.latent_dim;
-  const next = make("canvas"), side = Math.round(size * Math.min(2, devicePixelRatio || 1)), context = next.getContext("2d");
-  next.width = next.height = side;
+  const side = Math.round(size * Math.min(2, devicePixelRatio || 1)), edge = side / count, context = canvas.getContext("2d");
+  if (canvas.width !== side) canvas.width = canvas.height = side;
   const dark = document.body.classList.contains("dark"), one = make("canvas", { width: shape.width, height: shape.height });
-  const image = one.getContext("2d").createImageData(shape.width, shape.height), edge = side / count;
-  context.globalAlpha = shape.channels === 3 ? (strong ? 1 : 0.7) : 1;
+  const image = one.getContext("2d").createImageData(shape.width, shape.height);
+  context.globalAlpha = shape.channels === 3 && !strong ? 0.7 : 1;
   for (let row = 0; row < count; row++) {
     const codes = new Float32Array(count * D), labels = y && new Float32Array(count * y.length);
     for (let k = 0; k < count; k++) {
@@ -170,13 +171,12 @@ async function tile(canvas, model, plane, z, y, size, strong) {
       if (y) labels.set(y, k * y.length);
     }
     const pixels = await decodeBehind(model, codes, labels, count);
+    context.clearRect(0, row * edge, side, edge);
     for (let k = 0; k < count; k++) {
       if (shape.channels === 3) fill(image, pixels, shape, k);
-      else fillInk(image, pixels, shape, k, dark ? 235 : 30, strong ? 0.85 : 0.42);
+      else fillInk(image, pixels, shape, k, dark ? 235 : 30, strong ? 0.85 : 0.38);
       one.getContext("2d").putImageData(image, 0, 0);
       context.drawImage(one, k * edge, row * edge, edge, edge);
     }
   }
-  canvas.width = canvas.height = side;
-  canvas.getContext("2d").drawImage(next, 0, 0);
 }

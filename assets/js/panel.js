@@ -1,6 +1,6 @@
 // One model under the hand: its map, its picture, and the nearest test pictures.
 
-import { className, loadAtlas } from "./catalogue.js";
+import { className, loadAtlas, shortTitle } from "./catalogue.js";
 import { make, say } from "./dom.js";
 import { createMap } from "./map.js";
 import { paint, shapeOf } from "./paint.js";
@@ -76,7 +76,7 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
     if (mine !== turn) return;
     if (state.model !== model) {
       picture.of(model, atlas ? Math.max(...atlas.labels) + 1 : model.conditions.length);
-      name.textContent = model.title;
+      name.textContent = shortTitle(model);
       near.replaceChildren();
     }
     Object.assign(state, { model, atlas, y: oneHot(model, label) });

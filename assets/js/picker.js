@@ -1,6 +1,6 @@
 // The head of the page: which model, what it is, where it runs, light or dark.
 
-import { device, loadCatalogue, usable } from "./catalogue.js";
+import { device, loadCatalogue, shortTitle, usable } from "./catalogue.js";
 import { make, say } from "./dom.js";
 import { setRoad } from "./roads.js";
 import { choose, chosen, onChange, readAddress } from "./store.js";
@@ -50,9 +50,9 @@ export async function mount(root, { firstModel, title }) {
     const datasets = [...new Map(models.map((one) => [one.dataset, one.dataset_title])).entries()];
     sets.replaceChildren(...datasets.map(([id, text]) => make("button", { class: "lp-set", "aria-pressed": String(id === model.dataset), title: text,
       onclick: () => id !== model.dataset && take(twin(id)) }, text.replace(/ \(.*/, ""))));
-    const chips = models.filter((one) => one.dataset === model.dataset);
+    const chips = models.filter((one) => one.dataset === model.dataset).sort((a, b) => a.latent_dim - b.latent_dim || a.parameters - b.parameters);
     picker.replaceChildren(...chips.map((one) => make("button", { class: "lp-chip", role: "radio", "aria-checked": String(one === model), "data-model": one.name,
-      tabIndex: one === model ? 0 : -1, title: one.name, onclick: () => one !== model && take(one) }, one.title)));
+      tabIndex: one === model ? 0 : -1, title: one.name, onclick: () => one !== model && take(one) }, shortTitle(one))));
     about.replaceChildren(describe(model));
   }
   picker.addEventListener("keydown", (event) => {

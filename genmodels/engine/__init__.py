@@ -17,6 +17,8 @@ from ..normal import latents
 from ._device import Device
 from ._queue import Borrowed, Job, Queue
 
+__all__ = ["MOST", "BadCheckpoint", "Engine"]
+
 MOST = 4096  # pictures in one request
 PIECE = 32  # pictures at a time on a processor: more leave its caches (half the rate at 256) and make a slider wait
 WATCHED = ("config.json", "model.safetensors", "metrics.json", "atlas.npz")
@@ -71,14 +73,14 @@ class Engine:
         known = self._find(name)
         if known.problem:
             raise BadCheckpoint(known.problem)
-        return known.blueprint
+        return known.checkpoint.blueprint
 
     def classifier_for(self, name: str) -> str | None:
         """The classifier that can look at this model's pictures."""
         known = self._known.get(f"{self.checkpoint(name).about['dataset']}-classifier")
-        if known is None or known.problem or not isinstance(known.blueprint, Classifier):
+        if known is None or known.problem or not isinstance(known.checkpoint.blueprint, Classifier):
             return None
-        return known.checkpoint.name if known.blueprint.image_shape == self.blueprint(name).image_shape else None
+        return known.checkpoint.name if known.checkpoint.blueprint.image_shape == self.blueprint(name).image_shape else None
 
     @property
     def device_name(self) -> str:
@@ -165,14 +167,9 @@ class Known:
         self.checkpoint, self.stamp = checkpoint, stamp
 
     @cached_property
-    def blueprint(self) -> Trainable:
-        with torch.device("meta"):
-            return self.checkpoint.family(self.checkpoint.config)
-
-    @cached_property
     def problem(self) -> str | None:
         try:
-            self.blueprint, self.checkpoint.hash  # noqa: B018 (asked for what they raise)
+            self.checkpoint.blueprint, self.checkpoint.hash  # asked for what they raise
         except OSError as error:
             return f"{self.checkpoint.name}: a file cannot be read ({error})."
         except (ValueError, TypeError) as error:

@@ -69,22 +69,29 @@ class Queue:
             self.bell.notify()
         if self.thread:
             self.thread.join()
-        for job in [job for jobs in self.waiting.values() for job in jobs]:
-            if job.future.running() or job.future.set_running_or_notify_cancel():
-                job.fail(RuntimeError("The engine was closed before it could answer."))
-        self.waiting.clear()
 
     def _work(self) -> None:
         if self.device.place.type == "cpu":
             torch.set_num_threads(1)  # counts only in the thread that computes; with more, a training beside slows decodes a hundredfold
-        while (jobs := self._next()) is not None:
-            wanted = [len(job.x) - job.done for job in jobs]
-            self._answer([(job, rows) for job, rows in zip(jobs, shares(wanted, self.device.rows), strict=False)])
-            unfinished = [job for job in jobs if job.done < len(job.x)]
-            with self.bell:
-                if unfinished:
-                    kind = unfinished[0].kind
-                    self.waiting[kind] = unfinished + self.waiting.get(kind, [])  # the oldest stays first
+        try:
+            while (jobs := self._next()) is not None:
+                wanted = [len(job.x) - job.done for job in jobs]
+                self._answer(list(zip(jobs, shares(wanted, self.device.rows), strict=False)))
+                if unfinished := [job for job in jobs if job.done < len(job.x)]:
+                    with self.bell:
+                        self.waiting[jobs[0].kind] = unfinished + self.waiting.get(jobs[0].kind, [])  # the oldest stays first
+        finally:
+            self._dismiss()
+
+    def _dismiss(self) -> None:
+        """Nobody waits for an answer that will not come."""
+        with self.bell:
+            self.closed = True
+            left = [job for jobs in self.waiting.values() for job in jobs]
+            self.waiting.clear()
+        for job in left:
+            if job.future.running() or job.future.set_running_or_notify_cancel():
+                job.fail(RuntimeError("The engine was closed before it could answer."))
 
     def _next(self) -> list[Job] | None:
         """The jobs of the kind whose turn it is, oldest first, as soon as there are any; None when the engine closes."""
@@ -94,7 +101,7 @@ class Queue:
                 if self.closed:
                     return None
                 _, jobs = self.waiting.popitem(last=False)
-            if jobs := [job for job in jobs if job.done or job.future.set_running_or_notify_cancel()]:
+            if jobs := [job for job in jobs if job.future.running() or job.future.set_running_or_notify_cancel()]:
                 return jobs
 
     def _answer(self, parts: list[tuple[Job, int]]) -> None:

@@ -66,9 +66,9 @@ def measure(subject: Subject) -> dict:
     """All numbers of a generative model, for metrics.json; the card says what each key means."""
     flat = subject.codes.flatten(1).numpy()
     test = subject.test
-    metrics = {"mse": _squared_error(subject.again, subject.x)}
+    metrics = {"mse": _squared_error(subject.again.clamp(-1, 1), subject.x)}
     if subject.again.abs().max() > 1:  # a linear model overshoots black and white
-        metrics["mse_clipped"] = _squared_error(subject.again.clamp(-1, 1), subject.x)
+        metrics["mse_unclipped"] = _squared_error(subject.again, subject.x)
     metrics |= _elbo(subject)
     if subject.classifier is not None:
         metrics["label_kept"] = float((subject.seen(subject.again).argmax(1) == subject.labels).mean())

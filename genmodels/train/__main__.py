@@ -48,7 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m genmodels.train", description="Train a recipe. Started again, it goes on where it stopped.")
+    parser = argparse.ArgumentParser(
+        prog="python -m genmodels.train", description="Train a recipe. Started again, it goes on where it stopped.")
     parser.add_argument("recipe", type=Path, help="a file in recipes/")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of them; without it the dataset comes from the Hub")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")

@@ -44,8 +44,10 @@ class Training:
                 save_state(self._states, self.trainer)  # so that there is something to go back to
             events = run.events()
             self._seconds = events[-1]["seconds"] if events else 0.0
-        except BaseException:
+        except BaseException as error:
             self._lock.release()
+            if isinstance(error, OSError) and _disk_full(error):
+                raise CannotGoOn("The disk is full, so the training cannot begin. Free some space and start it again.") from error
             raise
         self._saved = self._reported = self._seconds  # on the clock that counts seconds of this training only
         self._next_frame, self._framed = self._seconds, self.trainer.step - 1

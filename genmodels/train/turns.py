@@ -113,7 +113,7 @@ class Worker:
             self._suspect(run.name)
             train, test = self._images(about["asked"]["dataset"], "train"), self._images(about["asked"]["dataset"], "test")
             training = Training(run, train, test, self.device)
-            if training.trainer.step > about.get("step", 0):
+            if about.get("deaths") and training.trainer.step > about.get("step", 0):
                 run.write(deaths=0)  # it got on since it began the last time, so it is not what kills the process
         except Locked:
             return  # another process trains it; whoever finds it running and free goes on with it

@@ -1,11 +1,12 @@
 """A Gradio component that hands its place on the page to a JavaScript module."""
 
 import json
+from functools import cache
 
 import gradio as gr
 
-from .routes import asset_hash
 from ..theme import ASSETS
+from .files import Files
 
 
 class Live(gr.HTML):
@@ -14,13 +15,18 @@ class Live(gr.HTML):
     MODULE = ""
 
     def __init__(self, **options):
-        address = f"live/assets/{asset_hash(ASSETS)}/js/{self.MODULE}.js"
+        module = f"{_assets_address().removeprefix('/')}/js/{self.MODULE}.js"
         super().__init__(
             html_template="<div class='lp-place'></div>",
-            js_on_load=f"import(new URL({json.dumps(address)}, document.baseURI)).then("
+            js_on_load=f"import(new URL({json.dumps(module)}, document.baseURI)).then("
                        f"module => module.mount(element.querySelector('.lp-place'), {json.dumps(options)}));",
             apply_default_css=False, elem_classes="lp-live", padding=False,
         )
 
     def get_block_name(self) -> str:
         return "html"
+
+
+@cache
+def _assets_address() -> str:
+    return Files(ASSETS).address
