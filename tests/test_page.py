@@ -1,10 +1,12 @@
 """The page as a person uses it, in a real Chromium, on the bundled models."""
 
+import csv
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 from starlette.middleware import Middleware
 
 from genmodels.engine import Engine
@@ -232,6 +234,66 @@ def test_ten_people_never_see_each_others_points(visit, engine):
     for page, name, k in pages:
         z = latents(k, 1, (engine.checkpoint(name).config.latent_dim,))
         assert np.abs(pixels(page) - engine.decode(name, z)[0].ravel()).max() <= 2
+
+
+def test_without_the_runtime_the_server_serves_and_nothing_is_said(visit, url, browser):
+    context, complaints = browser.new_context(), []
+    context.route("**/onnxruntime-web/**", lambda route: route.abort())
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{url}/?model=mnist-vae-2d")
+    page.wait_for_selector(f'{PICTURE}[data-road="server"]:not([data-ms="0"])')
+    before = pixels(page)
+    page.mouse.move(*at(page, 0.1, 0.15))
+    assert np.abs(pixels(page) - before).mean() > 5
+    assert page.locator(".lp-say").count() == 0 and complaints == []
+    context.close()
+
+
+def test_a_refresh_keeps_also_what_undo_would_bring_back(visit):
+    page = visit("model=mnist-vae-16d&point=seed:3")
+    before = pixels(page)
+    page.keyboard.press("0")
+    assert np.abs(pixels(page) - before).mean() > 1
+    point_of(page)
+    page.reload()
+    page.wait_for_selector(f'{PICTURE}:not([data-ms="0"])')
+    settle(page)
+    page.get_by_role("button", name="Undo").click()
+    assert np.array_equal(pixels(page), before)
+
+
+def test_a_saved_picture_carries_its_link_and_the_codes_are_a_table(visit, engine):
+    page = visit("model=mnist-vae-16d&point=seed:3")
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Save picture").click()
+    with Image.open(saving.value.path()) as picture:
+        picture.load()
+        assert picture.width >= 400
+        assert "model=mnist-vae-16d" in picture.text["Source"] and "point=seed:3" in picture.text["Source"]
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Codes as CSV").click()
+    rows = list(csv.DictReader(saving.value.path().read_text().splitlines()))
+    atlas = engine.checkpoint("mnist-vae-16d").atlas()
+    assert len(rows) == 1 + len(atlas["labels"])
+    assert np.allclose([float(rows[0][f"z{k}"]) for k in range(16)], latents(3, 1, (16,))[0], atol=1e-4)
+    assert np.allclose([float(rows[5][f"z{k}"]) for k in range(16)], atlas["codes"][4], atol=1e-3)
+
+
+def test_the_runtime_travels_small_and_once(url, browser):
+    if not RUNTIME.is_dir():
+        pytest.skip("onnxruntime-web is not installed in assets/vendor")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{url}/?model=mnist-vae-2d")
+    page.wait_for_selector(f'{PICTURE}[data-road="browser"]')
+    sizes = "() => performance.getEntriesByType('resource').filter(e => e.name.includes('onnxruntime-web')).map(e => [e.encodedBodySize, e.decodedBodySize, e.transferSize])"
+    first = np.array(page.evaluate(sizes)).sum(0)
+    assert first[0] < 0.4 * first[1]  # compressed on the way
+    page.reload()
+    page.wait_for_selector(f'{PICTURE}[data-road="browser"]')
+    assert np.array(page.evaluate(sizes)).sum(0)[2] == 0  # from the browser's own cache
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

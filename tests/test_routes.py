@@ -112,6 +112,7 @@ def test_the_catalogue_is_asked_for_again_and_sent_only_if_it_changed(client, ro
 
 @pytest.mark.parametrize("file, content, sentence", [
     ("config.json", '{"format": 1, "family": ["x"]}', "keys"),
+    ("config.json", json.dumps(dict.fromkeys(("dataset", "model", "recipe", "licence"), {}) | {"format": 1, "family": ["x"]}), "family"),
     ("config.json", "no json", "cannot be read"),
     ("metrics.json", '{"elbo": NaN}', "JSON compliant"),
     ("metrics.json", "{", "Expecting"),

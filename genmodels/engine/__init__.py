@@ -172,7 +172,9 @@ class Known:
             self.checkpoint.blueprint, self.checkpoint.hash  # asked for what they raise
         except OSError as error:
             return f"{self.checkpoint.name}: a file cannot be read ({error})."
-        except (ValueError, TypeError) as error:
+        except TypeError as error:
+            return f"{self.checkpoint.name}: config.json has a value of the wrong kind ({error})."
+        except ValueError as error:
             return str(error)
         return None
 

@@ -15,7 +15,7 @@ from ..checkpoint import find
 from ..datasets import DATASETS
 from .lock import Locked
 from .loop import CannotGoOn
-from .recipe import Plan, load_plan
+from .recipe import load_plan
 from .runs import Run
 from .training import Training
 

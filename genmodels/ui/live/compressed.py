@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import brotli
@@ -78,7 +79,7 @@ class Compressed:
 def _read(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -91,4 +92,5 @@ def _keep(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         logging.warning("the compressed copy %s is not kept: %s", path, error)
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
