@@ -187,6 +187,15 @@ def test_the_picker_changes_the_model_and_a_second_one_stands_beside(visit):
     assert second.evaluate("c => c.toDataURL()") != before
 
 
+def test_both_hands_can_share_the_picture_instead_of_the_place(visit, engine):
+    page = visit("model=mnist-vae-2d&second=mnist-pca-2d&hand=picture&point=atlas:7")
+    page.wait_for_selector('[data-testid="latent-picture-2"]:not([data-ms="0"])')
+    page.wait_for_timeout(500)
+    shown = page.evaluate(PIXELS.replace("latent-picture", "latent-picture-2"))
+    expected = engine.decode("mnist-pca-2d", engine.checkpoint("mnist-pca-2d").atlas()["codes"][7:8].astype(np.float32))
+    assert np.abs(np.array(shown) - expected.ravel()).max() <= 2
+
+
 def test_a_conditional_model_shows_one_style_in_all_classes(visit):
     page = visit("model=mnist-cvae-16d&point=seed:5&label=3")
     before = pixels(page)

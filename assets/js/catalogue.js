@@ -8,7 +8,7 @@ export const liveUrl = (path) => new URL(path.replace(/^\/live\//, ""), LIVE).hr
 /**
  * @typedef {Object} Model one entry of /live/catalogue.json
  * @property {string} name @property {string} title @property {string} family @property {string} dataset @property {number} latent_dim
- * @property {number[]} image_shape @property {string[]} conditions @property {Object<string, true|string>} abilities
+ * @property {number[]} image_shape @property {string[]} conditions @property {string[]} classes @property {Object<string, true|string>} abilities
  * @property {number} parameters @property {string} hash @property {Object} metrics @property {string|null} classifier
  * @property {string} onnx @property {string|null} atlas @property {boolean} browser @property {string} [error]
  */
@@ -61,7 +61,7 @@ export function readAtlas(buffer) {
 }
 
 /** The name of a class as a person reads it. @param {Model} model @param {number} label */
-export const className = (model, label) => classifierNamed(model.classifier)?.classes[label] ?? String(label);
+export const className = (model, label) => model.classes[label] ?? String(label);
 
 /** A model's title where its data set is clear. @param {Model} model */
 export const shortTitle = (model) => (model.title.toLowerCase().startsWith(`${model.dataset} `) ? model.title.slice(model.dataset.length + 1) : model.title);

@@ -7,7 +7,7 @@ import { paint, shapeOf } from "./paint.js";
 import { createPanel } from "./panel.js";
 import { createPins, pin } from "./pins.js";
 import { oneHot, place } from "./place.js";
-import { coordinates, project } from "./plane.js";
+import { coordinates, nearest, project } from "./plane.js";
 import { MOST_NUMBERS, textOf } from "./points.js";
 import { decodeBehind, prepare } from "./roads.js";
 import { createSliders } from "./sliders.js";
@@ -24,8 +24,8 @@ export function mount(root) {
 
 function build(root) {
   let z = null, here = ""; // the placed latent and its text; the panels may show another one while the hand hovers
-  const main = createPanel({ main: true, onHand: hand, onLeave: leave, onShown: (shown) => sliders.show(shown) });
-  const second = createPanel({ main: false, onHand: hand, onLeave: leave });
+  const main = createPanel({ main: true, onHand: (...at) => hand(main, second, ...at), onLeave: leave, onShown: (shown) => sliders.show(shown) });
+  const second = createPanel({ main: false, onHand: (...at) => hand(second, main, ...at), onLeave: leave });
   const sliders = createSliders({ onMove: slide, onRelease: () => keep(main.state.shown) });
   const pins = createPins(), gallery = make("div", { class: "lp-strip" }), story = make("p", { class: "lp-empty" });
   const galleryCard = card("Places worth seeing", gallery, story);
@@ -40,10 +40,13 @@ function build(root) {
   const pinThis = () => pin(chosen().model, here, chosen().label);
 
   const compare = make("select", { "aria-label": "Second model", "data-testid": "second-model", onchange: () => choose({ second: compare.value }) });
+  const share = make("select", { "aria-label": "What both hands share", "data-testid": "hand", hidden: true, onchange: () => choose({ hand: share.value }, false),
+    title: "Both hands at the same place, in sigmas; or the second at its own code of the test picture nearest to the first" },
+  make("option", { value: "place" }, "same place"), make("option", { value: "picture" }, "same picture"));
   const planes = make("select", { "aria-label": "Plane of the map", "data-testid": "plane", onchange: () => choose({ plane: planes.value === "dims" ? "dims:0,1" : planes.value }) });
   const dims = make("span", { class: "lp-dims" });
   const layers = make("div", { class: "lp-layers", role: "group", "aria-label": "What the map shows" });
-  const bar = make("div", { class: "lp-bar" }, make("label", {}, "Map ", planes), dims, layers, make("label", { class: "lp-end" }, "Beside it ", compare));
+  const bar = make("div", { class: "lp-bar" }, make("label", {}, "Map ", planes), dims, layers, make("label", { class: "lp-end" }, "Beside it ", compare, share));
 
   const saves = make("div", { class: "lp-row" },
     press("Copy link", "This view as a link", async () => say((await copyText(link())) ? "The link is copied." : `Copy it from here: ${link()}`)),
@@ -61,12 +64,20 @@ function build(root) {
   const grid = make("div", { class: "lp-grid" }, bar, mainColumn, secondColumn, side);
   root.replaceChildren(make("div", { class: "lp lp-explore" }, grid));
 
-  /** One hand: the same place, in sigmas, on both maps. */
-  function hand(position, placed, key) {
-    const since = performance.now(), from = main.state.shown && key ? main.state.shown : z, next = main.map.latentAt(from, position);
-    main.show(next, since);
-    if (secondModel()) second.show(second.map.latentAt(second.state.z, position), since);
-    if (placed) keep(next);
+  /** One hand for both maps: what one shows decides what the other shows. */
+  function hand(from, to, position, placed, key) {
+    const since = performance.now(), start = key ? from.state.shown : from.state.z, next = from.map.latentAt(start, position);
+    from.show(next, since);
+    if (to.state.model && secondModel()) to.show(beside(from, to, next), since);
+    if (placed) keep(main.state.shown);
+  }
+  /** Where the other model's hand goes: to the same place in sigmas, or to its code of the nearest test picture. */
+  function beside(from, to, latent) {
+    const [one, other] = [from.state.atlas, to.state.atlas];
+    if (chosen().hand === "place" || !one || !other) return to.map.latentAt(to.state.z, coordinates(from.state.plane, latent));
+    const [{ index }] = nearest(one, latent, 1, Math.min(one.count, other.count)), D = to.state.model.latent_dim;
+    from.map.mark(index);
+    return other.codes.slice(index * D, (index + 1) * D);
   }
   function leave() {
     main.show(z);
@@ -76,7 +87,7 @@ function build(root) {
     const since = performance.now(), next = main.state.shown.slice();
     next[dimension] = value;
     main.show(next, since);
-    if (secondModel()) second.show(second.map.latentAt(second.state.z, coordinates(main.state.plane, next)), since);
+    if (secondModel()) second.show(beside(main, second, next), since);
   }
   function keep(next) {
     if (next.length > MOST_NUMBERS) {
@@ -94,7 +105,7 @@ function build(root) {
     saveCodes(model, atlas, atlas && project(plane, atlas), own);
   }
 
-  async function update(changed) {
+  async function update() {
     const { model: name, point, label, plane, layers: shown } = chosen(), model = modelNamed(name), fresh = main.state.model !== model;
     const atlas = await loadAtlas(model);
     if (chosen().model !== name) return;
@@ -109,36 +120,35 @@ function build(root) {
     here = text;
     if (fresh) sliders.of(model);
     const told = model.conditions.length && label === "" && /^atlas:\d+$/.test(text) && atlas ? String(atlas.labels[+text.slice(6)]) : label;
-    const beside = secondModel();
-    secondColumn.hidden = secondCard.hidden = !beside;
-    grid.classList.toggle("two", !!beside);
-    if (beside) mainColumn.insertBefore(pictureCard, galleryCard);
+    const other = secondModel();
+    secondColumn.hidden = secondCard.hidden = !other;
+    grid.classList.toggle("two", !!other);
+    if (other) mainColumn.insertBefore(pictureCard, galleryCard);
     else side.prepend(pictureCard);
-    main.picture.element.classList.toggle("small", !!beside);
+    main.picture.element.classList.toggle("small", !!other);
     const seedText = /^seed:(\d+)$/.exec(text);
     seed.value = seedText ? seedText[1] : "";
     seed.placeholder = "seed";
     await main.become(model, z, told, plane, shown);
     if (chosen().model !== name) return;
-    drawBar(model, beside);
+    drawBar(model, other);
     drawClasses(model, told);
     pins.show();
     if (fresh) drawGallery(model, atlas);
     back.disabled = !canUndo();
     forth.disabled = !canRedo();
-    if (beside) {
-      const other = await loadAtlas(beside), middle = other ? other.centre.slice() : new Float32Array(beside.latent_dim);
-      if (second.state.model !== beside) await second.become(beside, middle, told, "axes", shown);
-      const position = coordinates(main.state.plane, z);
-      await second.become(beside, second.map.latentAt(middle, position), told, "axes", shown);
+    if (other) {
+      const codes = await loadAtlas(other);
+      if (second.state.model !== other) await second.become(other, codes ? codes.centre.slice() : new Float32Array(other.latent_dim), told, "axes", shown);
+      await second.become(other, beside(main, second, z), told, "axes", shown);
     }
   }
 
-  function drawBar(model, beside) {
+  function drawBar(model, other) {
     const options = [["axes", model.latent_dim === 2 ? "The latent plane" : "Two strongest axes"], ...(model.latent_dim > 2 ? [["dims", "Two dimensions"]] : [])];
     const own = chosen().pins.filter((kept) => kept.model === model.name).map((kept) => kept.letter);
     if (model.latent_dim > 2 && own.length >= 3) options.push([`pins:${own.slice(-3).join("")}`, `Through ${own.slice(-3).join(", ")}`]);
-    const { plane, second: other } = chosen();
+    const { plane, hand: shared } = chosen();
     if (plane.startsWith("pins:") && !options.some(([value]) => value === plane)) options.push([plane, `Through ${[...plane.slice(5)].join(", ")}`]);
     planes.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
     planes.value = plane.startsWith("dims:") ? "dims" : plane;
@@ -159,7 +169,9 @@ function build(root) {
       title: can[letter] ? LAYER_HELP[letter] : letter === "s" ? "This family gives one code per picture, not a distribution of codes." : "This model has no atlas of codes.",
       onclick: () => choose({ layers: Object.keys(LAYERS).filter((one) => chosen().layers.includes(one) !== (one === letter)).join("") }, false) }, text)));
     compare.replaceChildren(make("option", { value: "" }, "no other model"), ...usable().filter((one) => one !== model && one.dataset === model.dataset).map((one) => make("option", { value: one.name }, shortTitle(one))));
-    compare.value = beside ? other : "";
+    compare.value = other ? other.name : "";
+    share.hidden = !other;
+    share.value = shared;
   }
 
   async function drawClasses(model, label) {
@@ -195,8 +207,8 @@ function build(root) {
 
   root.addEventListener("keydown", (event) => shortcut(event, { random, reset, pinThis }));
   document.addEventListener("keydown", (event) => { if (event.target === document.body) shortcut(event, { random, reset, pinThis }); });
-  onChange((_, changed) => update(changed));
-  update(new Set());
+  onChange(update);
+  update();
 }
 
 const LAYER_HELP = { m: "Decoded pictures all over the map", c: "Codes of test pictures, coloured by class", s: "How wide the model spreads the codes of a picture: two sigmas of its posterior" };

@@ -67,10 +67,10 @@ export function spreadOn(plane, std) {
   return [xx, xy, yy];
 }
 
-/** The k nearest codes of an atlas to a latent: [{index, distance}], nearest first. */
-export function nearest(atlas, z, k) {
+/** The k nearest codes among the first rows of an atlas to a latent: [{index, distance}], nearest first. */
+export function nearest(atlas, z, k, among = atlas.count) {
   const best = [];
-  for (let n = 0, at = 0; n < atlas.count; n++) {
+  for (let n = 0, at = 0; n < among; n++) {
     let sum = 0;
     for (let i = 0; i < z.length; i++, at++) { const d = atlas.codes[at] - z[i]; sum += d * d; }
     if (best.length < k || sum < best[best.length - 1].distance) {

@@ -7,10 +7,11 @@ import { say } from "./dom.js";
  * @typedef {Object} Choice
  * @property {string} model @property {string} second model beside it, or "" @property {string} point an expression @property {string} label class that a conditional model is told, or ""
  * @property {string} plane "axes", "dims:i,j" or "pins:ABC" @property {Pin[]} pins @property {string} layers letters of what the map shows
+ * @property {"place"|"picture"} hand what a second model shares with the first: the place in sigmas, or the nearest test picture
  * @property {"auto"|"browser"|"server"} road
  */
 export const LAYERS = { m: "Pictures", c: "Codes", s: "Spread" };
-const DEFAULTS = { model: "", second: "", point: "", label: "", plane: "axes", pins: [], layers: "mc", road: "auto" };
+const DEFAULTS = { model: "", second: "", point: "", label: "", plane: "axes", pins: [], layers: "mc", hand: "place", road: "auto" };
 const REMEMBERED = ["model", "second", "point", "label", "plane", "pins"]; // what undo brings back
 const DEEPEST = 200;
 
@@ -68,7 +69,7 @@ export function query() {
   const old = new URLSearchParams(location.search), values = new URLSearchParams();
   for (const [key, value] of old) if (key.startsWith("__")) values.append(key, value); // Gradio's own, such as __theme
   if (old.has("tab")) values.set("tab", old.get("tab"));
-  for (const name of ["model", "second", "point", "label", "plane", "layers", "road"]) {
+  for (const name of ["model", "second", "point", "label", "plane", "layers", "hand", "road"]) {
     if (choice[name] !== DEFAULTS[name]) values.set(name, choice[name]);
   }
   if (choice.pins.length) values.set("pins", choice.pins.map(pinText).join(";"));
@@ -106,6 +107,7 @@ export function readAddress({ models, firstModel }) {
   take("label", (value) => /^\d{0,2}$/.test(value), (value) => `The link asks for the class “${value}”, which is no number.`);
   take("plane", (value) => /^(axes|dims:\d{1,4},\d{1,4}|pins:[A-Z]{3})$/.test(value), (value) => `The link asks for the map “${value}”, which this page cannot draw.`);
   take("layers", (value) => [...value].every((letter) => letter in LAYERS), (value) => `The link asks to show “${value}” on the map, which this page does not know.`);
+  take("hand", (value) => ["place", "picture"].includes(value), (value) => `The link asks for the hand “${value}”; there are place and picture.`);
   take("road", (value) => ["auto", "browser", "server"].includes(value), (value) => `The link asks for the road “${value}”; there are auto, browser and server.`);
   if (values.get("pins")) {
     const pins = values.get("pins").split(";").slice(0, 26).map(pinOf);

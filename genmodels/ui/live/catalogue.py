@@ -52,7 +52,7 @@ def _model(engine: Engine, name: str) -> dict:
         "name": name, "title": title(name), "family": about["family"], "dataset": about["dataset"],
         "dataset_title": dataset.TITLE if dataset else str(about["dataset"]),
         "latent_dim": prod(model.latent_shape), "latent_shape": list(model.latent_shape), "image_shape": list(model.image_shape),
-        "conditions": list(model.conditions),
+        "conditions": list(model.conditions), "classes": list(dataset.CLASSES) if dataset else [],
         "abilities": {"decode": True} | {ability: model.can(ability) or why for ability, why in ABILITIES.items()},
         "parameters": sum(p.numel() for p in model.parameters()), "bytes": size, "licence": about["licence"], "hash": checkpoint.hash,
         "metrics": metrics, "classifier": engine.classifier_for(name),
