@@ -21,8 +21,8 @@ clean:  # remove what the other targets made; runs and downloaded data stay
 	rm -rf $(VENV) assets/vendor
 
 $(VENV)/.app: requirements.txt constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latent Playground needs Python 3.11 or 3.12; name one with make PYTHON=python3.12.")'
-	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)) and "Latent Playground needs Python 3.11 or 3.12; name one with make PYTHON=python3.12.")'
+	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	@touch $@
 

@@ -20,7 +20,8 @@ CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
 
 def main() -> int:
-    """Settings: PORT (7860), GRADIO_SERVER_NAME (127.0.0.1), MODEL (the first model shown), DATA_DIR (runs, own checkpoints, caches)."""
+    """Settings: PORT (7860), GRADIO_SERVER_NAME (127.0.0.1), MODEL (the first model shown), DATA_DIR (own checkpoints, caches),
+    HOSTS (more names under which browsers reach the page, with commas between; a Space says its own in SPACE_HOST)."""
     data = Path(os.environ.get("DATA_DIR", "data")).resolve()
     try:
         port = int(os.environ.get("PORT", "7860"))
@@ -32,8 +33,9 @@ def main() -> int:
     if model not in engine.names() and "MODEL" in os.environ:
         print(f"There is no model {model!r}; there are {', '.join(engine.names())}.", file=sys.stderr)
         return 2
+    hosts = [name.strip() for name in f"{os.environ.get('HOSTS', '')},{os.environ.get('SPACE_HOST', '')}".split(",") if name.strip()]
     try:
-        serve(page(engine, model), engine, host=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), port=port, data_dir=data,
+        serve(page(engine, model), engine, host=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), port=port, data_dir=data, hosts=hosts,
               middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS)], look=look())
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)

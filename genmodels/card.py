@@ -13,7 +13,7 @@ from .checkpoint import Checkpoint
 from .datasets import DATASETS
 from .models import LatentModel
 
-BEGIN, END = "<!-- measured: written by python -m genmodels.evaluate -->", "<!-- end of measured -->"
+PARTS = ("measured", "trained")  # of a card, that every evaluation writes again; the rest is a person's to change
 LARGEST_PICTURE = 20_000  # bytes; two of them beside the weights must fit into a checkpoint of 1 MB
 MEASURES = {  # key in metrics.json -> what it says, and how it is written
     "mse": ("mean squared error per pixel of pictures as they are shown, pixels in [0, 1]", "{:.5f}"),
@@ -55,8 +55,7 @@ def card(checkpoint: Checkpoint, metrics: Mapping, pictures: Mapping[str, str], 
     """The whole README.md. `pictures` are file names in the folder with their alternative text."""
     about, dataset = checkpoint.about, DATASETS[checkpoint.about["dataset"]]
     shown = "\n\n".join(f"![{text}]({name})" for name, text in pictures.items())
-    settings = "\n".join(f"| {f.name} | {_text(getattr(checkpoint.config, f.name))} | {f.metadata.get('help', '')} |"
-                         for f in fields(checkpoint.config) if f.name != "conditions")
+    parts = _parts(checkpoint, metrics, train_size)
     return f"""{_front_matter(checkpoint)}
 # {checkpoint.name}
 
@@ -66,22 +65,11 @@ def card(checkpoint: Checkpoint, metrics: Mapping, pictures: Mapping[str, str], 
 
 ## What was measured
 
-{BEGIN}
-{table(metrics)}
-{END}
+{parts["measured"]}
 
 ## How it was trained
 
-{_training(about["recipe"], train_size)} Whole recipe: `config.json`.
-
-```
-python -m genmodels.train recipes/{checkpoint.name}.json --out checkpoints
-python -m genmodels.evaluate {checkpoint.name}
-```
-
-| setting | value | meaning |
-|---|---|---|
-{settings}
+{parts["trained"]}
 
 ## Data and terms
 
@@ -104,14 +92,22 @@ Please cite the data set as well: {dataset.TERMS}.
 """
 
 
-def with_table(text: str, metrics: Mapping) -> str:
-    """A card with the measured table written again and every other word kept. ValueError if it lacks the markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"The card lacks the lines {BEGIN} and {END}. "
-                         "Put them around the table, or remove the card to have it written anew.")
-    return f"{before}{BEGIN}\n{table(metrics)}\n{END}{after}"
+def renewed(text: str, checkpoint: Checkpoint, metrics: Mapping, train_size: int) -> str:
+    """A card with its PARTS written again and every other word kept. ValueError if it lacks the marks of one."""
+    for name, part in _parts(checkpoint, metrics, train_size).items():
+        begin, end = marks(name)
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"The card of {checkpoint.name} lacks the lines {begin} and {end}. "
+                             f"Put them around what says how it was {name}, or remove the card to have it written anew.")
+        text = before + part + after
+    return text
+
+
+def marks(part: str) -> tuple[str, str]:
+    """The lines around one of PARTS."""
+    return f"<!-- {part}: written by python -m genmodels.evaluate -->", f"<!-- end of {part} -->"
 
 
 def overview(found: Mapping[str, Checkpoint]) -> str:
@@ -162,6 +158,28 @@ def _what(checkpoint: Checkpoint, metrics: Mapping) -> str:
     cloud = "Each picture has a small cloud of codes, and random codes make new pictures." if family.can("posterior") else \
         "Each picture has exactly one code."
     return f"It turns {sort} into {count} numbers, the code, and any {count} numbers into a picture. {cloud}{told}\n\n{kind}"
+
+
+def _parts(checkpoint: Checkpoint, metrics: Mapping, train_size: int) -> dict[str, str]:
+    """The PARTS of a card by name, each between its marks."""
+    written = {"measured": table(metrics), "trained": _trained(checkpoint, train_size)}
+    return {name: f"{marks(name)[0]}\n{written[name]}\n{marks(name)[1]}" for name in PARTS}
+
+
+def _trained(checkpoint: Checkpoint, train_size: int) -> str:
+    """How a model came about: the training in words, the commands that repeat it, and every setting with its meaning."""
+    settings = "\n".join(f"| {f.name} | {_text(getattr(checkpoint.config, f.name))} | {f.metadata.get('help', '')} |"
+                         for f in fields(checkpoint.config) if f.name != "conditions")
+    return f"""{_training(checkpoint.about["recipe"], train_size)} Whole recipe: `config.json`.
+
+```
+python -m genmodels.train recipes/{checkpoint.name}.json --out checkpoints
+python -m genmodels.evaluate {checkpoint.name}
+```
+
+| setting | value | meaning |
+|---|---|---|
+{settings}"""
 
 
 def _training(recipe: Mapping, train_size: int) -> str:

@@ -1,7 +1,7 @@
 """A checkpoint is a folder: save it, find it, check it, load it.
 
 config.json        what it is; written last, so its presence means that the folder is whole
-model.safetensors  averaged weights, float16 where no picture changes by more than one grey level
+model.safetensors  averaged weights, float16 where no picture changes by more than one grey level and no code by 1/64 sigma
 metrics.json, atlas.npz, README.md   what evaluate adds
 """
 
@@ -15,19 +15,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .classifier import Classifier
 from .knobs import from_dict
 from .models import MODELS, LatentModel, Trainable
+from .nets import out_of_memory
 from .normal import latents
 
 FAMILIES: dict[str, type[Trainable]] = {**MODELS, "classifier": Classifier}
 FIELDS = {"format", "family", "dataset", "model", "recipe", "licence"}
 GREY_LEVEL = 2 / 255  # of pictures in [-1, 1]
+CODE_STEP = 1 / 64  # sigmas: codes that differ by less look the same
+FLOATS = (torch.float16, torch.bfloat16, torch.float32)  # that weights may be kept in
 LARGEST = 64 * 2**20  # bytes of weights that are read at all
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
@@ -64,6 +67,11 @@ class Checkpoint:
             raise BadCheckpoint(f"{self.name}: config.json must have exactly the keys {', '.join(sorted(FIELDS))}; look at {wrong[0]!r}.")
         if not isinstance(about["family"], str) or about["family"] not in FAMILIES:
             raise BadCheckpoint(f"{self.name}: there is no family {about['family']!r:.80}; there are {', '.join(FAMILIES)}.")
+        for key in ("dataset", "licence"):
+            if not isinstance(about[key], str) or len(about[key]) > 80:
+                raise BadCheckpoint(f"{self.name}: {key} in config.json must be a short name, not {about[key]!r:.80}.")
+        if not isinstance(about["recipe"], dict):
+            raise BadCheckpoint(f"{self.name}: recipe in config.json must be a JSON object, not {about['recipe']!r:.80}.")
         return about
 
     @cached_property
@@ -87,57 +95,111 @@ class Checkpoint:
     @cached_property
     def hash(self) -> str:
         """Names the weights, wherever they lie: 16 hex digits of their SHA-256."""
-        return hashlib.sha256((self.folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+        return _named(self._bytes())
 
     def metrics(self) -> dict:
+        """What was measured, as evaluate wrote it; empty where nothing was. BadCheckpoint if the file cannot be read."""
         path = self.folder / "metrics.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        try:
+            metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (OSError, ValueError, RecursionError) as error:
+            raise BadCheckpoint(f"{self.name}: metrics.json cannot be read ({error}).") from None
+        if not isinstance(metrics, dict):
+            raise BadCheckpoint(f"{self.name}: metrics.json must be a JSON object.")
+        return metrics
 
     def atlas(self) -> dict[str, np.ndarray]:
-        """Codes [N, *latent_shape] float16, labels [N] uint8, xy [N, 2] on two linear axes; empty where there is none."""
+        """The arrays of atlas.npz, or nothing where there is none. BadCheckpoint if the file cannot be read.
+
+        codes float16 [N, *latent_shape], labels uint8 [N], xy float16 [N, 2] = (codes - centre) @ axes.T, axes float32 [2, D],
+        centre float32 [D], reach float32 [] (half the side of the map, in sigmas), and std float16 [N, *latent_shape] where
+        the model has a posterior.
+        """
         path = self.folder / "atlas.npz"
         if not path.exists():
             return {}
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays.files}
+        except Exception as error:  # a foreign zip fails in many ways
+            raise BadCheckpoint(f"{self.name}: atlas.npz cannot be read ({error}).") from None
+
+    def check(self) -> None:
+        """BadCheckpoint unless the config fits and the weights have its names, shapes and kinds of numbers. No number is looked at."""
+        self._weights(self.blueprint.state_dict(), self._bytes())
 
     def load(self) -> Trainable:
-        """The model, ready to use. BadCheckpoint says what is wrong with names, shapes or numbers."""
-        weights = self._read({name: tensor.shape for name, tensor in self.blueprint.state_dict().items()})
+        """The model, ready to use and tried once. BadCheckpoint says what is wrong: names, shapes, numbers, or a file that has changed."""
+        expected, content = self.blueprint.state_dict(), self._bytes()
+        if _named(content) != self.hash:
+            raise BadCheckpoint(f"{self.name}: the weights have changed on the disk; reload the page.")
+        weights = {name: tensor.to(expected[name].dtype) for name, tensor in self._weights(expected, content).items()}
+        for name, tensor in weights.items():
+            if not tensor.isfinite().all():
+                raise BadCheckpoint(f"{self.name}: {name} holds numbers that are not finite.")
         model = self.family(self.config)
-        model.load_state_dict({name: tensor.to(model.state_dict()[name].dtype) for name, tensor in weights.items()}, strict=True)
-        return model.eval().requires_grad_(False)
+        model.load_state_dict(weights, strict=True)
+        self._try(model.eval().requires_grad_(False))
+        return model
 
-    def _read(self, expected: dict[str, torch.Size]) -> dict[str, Tensor]:
+    def _bytes(self) -> bytes:
         path = self.folder / "model.safetensors"
         try:
             if path.stat().st_size > LARGEST:
                 raise BadCheckpoint(f"{self.name}: the weights are larger than {LARGEST >> 20} MB.")
-            with safe_open(path, framework="pt") as file:
-                found = {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}
-                for name in sorted(set(expected) ^ set(found)):
-                    raise BadCheckpoint(f"{self.name}: the weights {'lack' if name in expected else 'have an unknown'} tensor {name!r:.80}.")
-                for name, shape in found.items():
-                    if shape != expected[name]:
-                        raise BadCheckpoint(f"{self.name}: {name} has the shape {list(shape)}, the config asks for {list(expected[name])}.")
-                weights = {name: file.get_tensor(name) for name in found}
-        except (OSError, SafetensorError) as error:
+            return path.read_bytes()
+        except OSError as error:
             raise BadCheckpoint(f"{self.name}: model.safetensors cannot be read ({error}).") from None
-        for name, tensor in weights.items():
-            if not tensor.isfinite().all():
-                raise BadCheckpoint(f"{self.name}: {name} holds numbers that are not finite.")
-        return weights
+
+    def _weights(self, expected: dict[str, Tensor], content: bytes) -> dict[str, Tensor]:
+        """The tensors in a safetensors file, if they have the expected names, shapes and kinds of numbers."""
+        try:
+            found = load(content)
+        except (SafetensorError, KeyError) as error:  # KeyError: a kind of number that PyTorch does not have
+            raise BadCheckpoint(f"{self.name}: model.safetensors cannot be read ({error}).") from None
+        for name in sorted(set(expected) ^ set(found)):
+            raise BadCheckpoint(f"{self.name}: the weights {'lack' if name in expected else 'have an unknown'} tensor {name!r:.80}.")
+        for name, tensor in found.items():
+            wanted = expected[name]
+            if tensor.shape != wanted.shape:
+                raise BadCheckpoint(f"{self.name}: {name} has the shape {list(tensor.shape)}, the config asks for {list(wanted.shape)}.")
+            kinds = FLOATS if wanted.is_floating_point() else (wanted.dtype,)
+            if tensor.dtype not in kinds:
+                raise BadCheckpoint(f"{self.name}: {name} holds {tensor.dtype}, it must be {' or '.join(map(str, kinds))}.")
+        return found
+
+    def _try(self, model: Trainable) -> None:
+        """One dry run: a model that cannot answer is never offered."""
+        try:
+            answers = answers_of(model, 1)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            if out_of_memory(error):
+                raise
+            why = " ".join(str(error).split())
+            raise BadCheckpoint(f"{self.name}: the model cannot work as its config describes it ({why:.150}).") from None
+        for kind, answer in answers:
+            wanted = {"pictures": model.image_shape, "codes": getattr(model, "latent_shape", None), "names": (len(model.conditions),)}[kind]
+            if answer.shape != (1, *wanted):
+                raise BadCheckpoint(f"{self.name}: its {kind} come out as {list(answer.shape[1:])}, the config says {list(wanted)}.")
+            if not answer.isfinite().all():
+                raise BadCheckpoint(f"{self.name}: its {kind} are not finite numbers.")
 
 
 def save_checkpoint(model: Trainable, folder: Path, about: dict) -> Checkpoint:
-    """Write weights and config.json (`about`, as `Plan.to_json` gives it). The folder is whole once config.json is there."""
+    """Write weights and config.json (`about`, as `Plan.to_json` gives it). The folder is whole once config.json is there.
+
+    New weights of the same config replace the old ones at one stroke: where that fails, the old ones are still there.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").unlink(missing_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-    write_whole(folder / "model.safetensors", save(half if _same_pictures(model, half) else weights))
-    write_whole(folder / "config.json", json.dumps(about, indent=2).encode())  # last: its presence means whole
+    content, config = save(half if _same_answers(model, half) else weights), json.dumps(about, indent=2).encode()
+    path = folder / "config.json"
+    if path.exists() and path.read_bytes() != config:
+        path.unlink()  # it does not describe the new weights
+    write_whole(folder / "model.safetensors", content)
+    write_whole(path, config)  # last: its presence means whole
     return Checkpoint(folder)
 
 
@@ -166,15 +228,43 @@ def write_whole(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
+def _named(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 @torch.no_grad()
-def _same_pictures(model: Trainable, weights: dict[str, Tensor]) -> bool:
-    """Whether other weights give the same pictures (or, for a classifier, the same logits) within one grey level."""
+def answers_of(model: Trainable, n: int, x: Tensor | None = None) -> list[tuple[str, Tensor]]:
+    """All that a model can be asked for, asked once.
+
+    Of a latent model, "pictures" [n, C, H, W] of fixed latents and, where it has an encoder, "codes" [n, *latent_shape] of the
+    pictures x [n, C, H, W], its own where none are given; each without conditions and, where it takes some, with every class in
+    turn. Of a classifier "names", probabilities [n, K] for fixed noise.
+    """
+    def fixed(shape: tuple[int, ...]) -> Tensor:
+        return torch.from_numpy(latents(0, n, shape)).to(model.device)
+
+    if not isinstance(model, LatentModel):
+        return [("names", model(fixed(model.image_shape)).softmax(1))]
+    z, classes = fixed(model.latent_shape), len(model.conditions)
+    said = [None, torch.eye(classes, device=model.device)[torch.arange(n) % classes]] if classes else [None]
+    answers = [("pictures", model.decode(z, y)) for y in said]
+    if model.can("encode"):
+        x = answers[-1][1].clamp(-1, 1) if x is None else x
+        answers += [("codes", model.encode(x, y)) for y in said]
+    return answers
+
+
+@torch.no_grad()
+def _same_answers(model: Trainable, weights: dict[str, Tensor]) -> bool:
+    """Whether other weights give the same pictures and probabilities within one grey level, and the same codes within CODE_STEP."""
     twin = type(model)(model.config).to(model.device).eval()
-    twin.load_state_dict({name: tensor.to(twin.state_dict()[name].dtype) for name, tensor in weights.items()})
-    shape = model.latent_shape if isinstance(model, LatentModel) else model.image_shape
-    z = torch.from_numpy(latents(0, 64, shape)).to(model.device)
+    kinds = {name: tensor.dtype for name, tensor in twin.state_dict().items()}
+    twin.load_state_dict({name: tensor.to(kinds[name]) for name, tensor in weights.items()})
     was, model = model.training, model.eval()
-    run = (lambda m: m.decode(z)) if isinstance(model, LatentModel) else (lambda m: m(z).softmax(1))
-    difference = (run(model) - run(twin)).abs().max()
+    ours = answers_of(model, 64)
+    shown = next((answer.clamp(-1, 1) for kind, answer in ours[::-1] if kind == "pictures"), None)
+    theirs = answers_of(twin, 64, shown)
     model.train(was)
-    return bool(difference <= GREY_LEVEL)
+    finite = all(tensor.isfinite().all() for tensor in weights.values())  # the largest number of float16 is 65504
+    return finite and all(bool((a - b).abs().max() <= (CODE_STEP if kind == "codes" else GREY_LEVEL))
+                          for (kind, a), (_, b) in zip(ours, theirs, strict=True))

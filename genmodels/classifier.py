@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .knobs import knob
-from .models import Trainable
+from .models import Trainable, check_square
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class Config:
     scale: float = knob(0.1, "training pictures grow or shrink by up to this share", 0, 0.5)
     mirror: bool = knob(False, "training pictures are mirrored at random")
     smoothing: float = knob(0.0, "label smoothing", 0, 0.5)
+
+    def __post_init__(self):
+        check_square("classifier", self.image_shape, least=8)  # it halves them three times
 
 
 class Classifier(Trainable):

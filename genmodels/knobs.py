@@ -32,7 +32,10 @@ def from_dict(config_class, values: Any):
     missing = [name for name, f in known.items() if name not in values and f.default is MISSING and f.default_factory is MISSING]
     if missing:
         raise ValueError(f"{_owner(config_class)} needs the field {missing[0]!r}.")
-    return check(config_class(**{name: _as_tuple(known[name].type, value) for name, value in values.items()}))
+    given = {name: _as_tuple(known[name].type, value) for name, value in values.items()}
+    for name, value in given.items():  # before the class sees them: its own rules may then rely on their kinds
+        _check_value(config_class, known[name], value)
+    return config_class(**given)
 
 
 def _owner(config_class) -> str:
@@ -59,12 +62,19 @@ def _check_value(config_class, f, value) -> None:
         _check_item(where, f.type, value, low, high, choices)
 
 
+def _is_finite(value: int | float) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
 def _check_item(where: str, kind, value, low, high, choices) -> None:
     wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(kind)
     if wanted is None:  # a nested config or a list of them checks itself
         return
     fits = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
-    if not fits or (kind is float and not isfinite(value)):
+    if not fits or (kind is float and not _is_finite(value)):
         raise ValueError(f"{where} must be {wanted}, not {value!r:.80}.")
     if choices is not None and value not in choices:
         raise ValueError(f"{where} must be one of {', '.join(map(str, choices))}, not {value!r:.80}.")

@@ -96,6 +96,11 @@ def start_dim(last: nn.Linear | nn.Conv2d) -> None:
     last.bias.fill_(-2.0)
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether a computation failed for want of memory, on a GPU or on a processor, which has no error class of its own for it."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
 def joined(x: Tensor, y: Tensor | None) -> Tensor:
     """x [B, D] with the conditions y [B, K] beside it, where there are any."""
     return x if y is None else torch.cat([x, y], dim=1)

@@ -14,7 +14,7 @@ import torch
 
 from genmodels.checkpoint import save_checkpoint
 from genmodels.models import MODELS, LatentModel
-from genmodels.train.recipe import Plan
+from genmodels.train.recipe import Plan, plan_from
 
 torch.set_num_threads(1)
 
@@ -50,6 +50,14 @@ def save_tiny(model: LatentModel, folder: Path):
     """A checkpoint of a model of the small digits."""
     [family] = [name for name, kind in MODELS.items() if isinstance(model, kind)]
     return save_checkpoint(model, folder, Plan(family, "digits", model.config).to_json())
+
+
+def digits_plan(steps: int = 20, rate: float = 1e-3, net: str = "conv", **recipe) -> Plan:
+    """A plan for a tiny autoencoder of the small digits, quick to train."""
+    return plan_from({
+        "format": 1, "family": "autoencoder", "dataset": "digits",
+        "model": {"image_shape": [1, 8, 8], "width": 4, "hidden": 8, "net": net},
+        "recipe": {"stages": [{"steps": steps, "rate": rate}], "batch": 50, "precision": "float32"} | recipe})
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -13,6 +13,7 @@ from genmodels import checkpoint
 from genmodels.checkpoint import GREY_LEVEL, BadCheckpoint, Checkpoint, find, save_checkpoint
 from genmodels.classifier import Classifier
 from genmodels.classifier import Config as ClassifierConfig
+from genmodels.models.vae import VAE
 from genmodels.normal import latents
 from genmodels.train.recipe import Plan, plan_from
 
@@ -97,6 +98,36 @@ def test_the_hash_follows_the_weights_and_not_the_folder(saved, tmp_path):
     assert change_weights(saved, lambda weights: weights["decoder.head.0.bias"].add_(1)).hash != before
 
 
+def altered(model, name: str, columns: slice, by: float) -> dict[str, torch.Tensor]:
+    weights = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    weights[name][..., columns] += by
+    return weights
+
+
+def test_weights_are_compared_by_codes_and_by_pictures_of_each_class_too():
+    model = tiny_model("vae", conditions=DIGITS)
+    classes = altered(model, "decoder.head.0.weight", slice(3, None), 0.5)  # the first three columns are the code's
+    assert torch.equal(tiny_with(model, classes).decode(z(model)), model.decode(z(model)))
+    assert not checkpoint._same_answers(model, classes)
+    assert not checkpoint._same_answers(model, altered(model, "encoder.head.2.bias", slice(0, 3), 0.1))
+    assert checkpoint._same_answers(model, model.state_dict())
+
+
+def tiny_with(model, weights: dict[str, torch.Tensor]):
+    other = tiny_model("vae", conditions=model.conditions)
+    other.load_state_dict(weights)
+    return other
+
+
+def test_weights_that_float16_cannot_hold_stay_whole(tmp_path):
+    model = tiny_model("vae")
+    with torch.no_grad():
+        model.encoder.head[0].weight[0, 0] = 7e4  # no picture shows it: only the encoder would break
+    saved = save_tiny(model, tmp_path / "m")
+    assert load_file(saved.folder / "model.safetensors")["encoder.head.0.weight"].dtype == torch.float32
+    assert saved.load().encoder.head[0].weight[0, 0] == 7e4
+
+
 # Finding
 
 
@@ -122,6 +153,17 @@ def test_saving_again_leaves_no_moment_with_new_weights_and_an_old_config(saved,
     with pytest.raises(OSError, match="No space"):
         save_tiny(tiny_model("vae", latent_dim=2), saved.folder)
     assert find(saved.folder.parent) == {}
+
+
+def test_saving_again_on_a_full_disk_keeps_what_was_there(saved, monkeypatch):
+    def full(path: Path, content: bytes) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_whole", full)
+    with pytest.raises(OSError, match="No space"):
+        save_tiny(tiny_model("vae"), saved.folder)
+    [kept] = find(saved.folder.parent).values()
+    assert kept.load().config == saved.config
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -164,6 +206,13 @@ def test_a_bad_config_file_is_refused(saved, text, said):
     ({"model": {"image_shape": [1, 8, 8], "code": "import os"}}, "has no field 'code'"),
     ({"model": []}, "must be a JSON object"),
     ({"model": None}, "must be a JSON object"),
+    ({"model": {"image_shape": [1, 8, 16]}}, "square pictures, not 8x16"),
+    ({"model": {"image_shape": 3}}, "image_shape must be a list"),
+    ({"model": {"beta": 10**400}}, "beta must be a number"),
+    ({"family": "classifier", "model": {"image_shape": [1, 4, 4]}}, "square pictures and at least 8x8, not 4x4"),
+    ({"dataset": ["x"]}, "dataset in config.json must be a short name"),
+    ({"licence": {}}, "licence in config.json must be a short name"),
+    ({"recipe": []}, "recipe in config.json must be a JSON object"),
 ])
 def test_a_config_outside_the_schema_is_refused(saved, changes, said):
     assert said in refusal(change_config(saved, **changes))
@@ -179,6 +228,21 @@ def test_a_config_outside_the_schema_is_refused(saved, changes, said):
 ])
 def test_weights_that_do_not_fit_are_refused(saved, change, said):
     assert said in refusal(change_weights(saved, change))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float8_e4m3fn, torch.complex64, torch.bool, torch.int64])
+def test_weights_of_a_foreign_kind_are_refused(saved, kind):
+    def change(weights):
+        weights["decoder.head.0.bias"] = torch.full((16,), 1e300, dtype=torch.float64) if kind == torch.float64 else torch.ones(16).to(kind)
+
+    assert f"decoder.head.0.bias holds {kind}" in refusal(change_weights(saved, change))
+
+
+def test_a_whole_number_among_the_weights_stays_one(tmp_path):
+    model = Classifier(ClassifierConfig(image_shape=(1, 8, 8), conditions=DIGITS, width=8))
+    saved = save_checkpoint(model, tmp_path / "small", Plan("classifier", "digits", model.config).to_json())
+    count = next(name for name in model.state_dict() if name.endswith("num_batches_tracked"))
+    assert "it must be torch.int64" in refusal(change_weights(saved, lambda weights: weights.update({count: torch.tensor(1.5)})))
 
 
 def test_weights_of_another_size_are_refused(saved):
@@ -197,7 +261,7 @@ def test_pickled_weights_are_refused_and_never_run(saved, tmp_path, monkeypatch)
     (saved.folder / "model.safetensors").write_bytes(pickle.dumps(Trap()))
     assert "cannot be read" in refusal(saved)
     (saved.folder / "atlas.npz").write_bytes(pickle.dumps(Trap()))
-    with pytest.raises((ValueError, OSError)):
+    with pytest.raises(BadCheckpoint, match="small: atlas.npz cannot be read"):
         saved.atlas()
     assert not (tmp_path / "sprung").exists()
 
@@ -222,3 +286,36 @@ def test_weights_cut_off_by_a_lost_connection_are_refused(saved):
 def test_weights_that_are_too_large_are_refused_before_they_are_read(saved, monkeypatch):
     monkeypatch.setattr(checkpoint, "LARGEST", 1000)
     assert "larger than" in refusal(saved)
+
+
+def test_weights_that_changed_since_they_were_named_are_refused(saved):
+    assert saved.hash
+    change_weights(saved, lambda weights: weights["decoder.head.0.bias"].add_(1))
+    assert "have changed on the disk; reload the page" in refusal(saved)
+
+
+def test_a_model_whose_pictures_have_another_shape_is_refused(saved, monkeypatch):
+    decode = VAE.decode
+    monkeypatch.setattr(VAE, "decode", lambda self, z, y=None: decode(self, z, y)[..., :4])
+    monkeypatch.setattr(VAE, "encode", lambda self, x, y=None: torch.zeros(len(x), 3))
+    assert "its pictures come out as [1, 8, 4], the config says [1, 8, 8]" in refusal(saved)
+
+
+def test_a_model_that_cannot_work_is_refused(saved, monkeypatch):
+    monkeypatch.setattr(VAE, "decode", lambda self, z, y=None: z @ torch.zeros(5, 5))
+    assert "cannot work as its config describes it" in refusal(saved)
+
+
+def test_a_model_whose_pictures_are_not_finite_is_refused(tmp_path):
+    saved = save_tiny(tiny_model("autoencoder", net="linear"), tmp_path / "small")
+    steep = change_weights(saved, lambda weights: [tensor.mul_(0).add_(6e4) for tensor in weights.values()])
+    assert steep.load().config == saved.config  # steep, but finite
+    huge = change_weights(saved, lambda weights: weights.update({name: torch.full(tensor.shape, 3e38) for name, tensor in weights.items()}))
+    assert "its pictures are not finite numbers" in refusal(huge)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "[]"])
+def test_metrics_that_cannot_be_read_are_a_sentence(saved, text):
+    (saved.folder / "metrics.json").write_text(text)
+    with pytest.raises(BadCheckpoint, match=r"^small: metrics.json .*\.$"):
+        saved.metrics()

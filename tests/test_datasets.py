@@ -1,5 +1,6 @@
 """Every dataset keeps the same promises; the drawn shapes obey their factors; wrong .npz files are sentences."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +10,23 @@ import torch
 from genmodels.datasets import DATASETS, Images, shapes
 from genmodels.datasets._base import SPLITS
 
-EMBEDDED = ("digits", "shapes")
-GREY = {"mnist": "mnist.npz", "fashion": "fashion_mnist.npz"}
+EMBEDDED = [name for name, module in DATASETS.items() if not hasattr(module, "HUB")]
+
+
+@cache
+def loaded(name: str, split: str, source: Path | None = None) -> Images:
+    """A split, read or drawn once for all tests."""
+    return DATASETS[name].load(split, source)
 
 
 @pytest.fixture(scope="module", params=DATASETS)
 def dataset(request):
     """Every file in genmodels/datasets, with its two splits; those that are not embedded from real data where it lies."""
-    module = DATASETS[request.param]
     source = None if request.param in EMBEDDED else request.getfixturevalue("data_folder")
-    if source and not (source / GREY[request.param]).is_file():
-        pytest.skip(f"there is no {GREY[request.param]} in {source}")
-    return module, {split: module.load(split, source) for split in SPLITS}
+    try:
+        return DATASETS[request.param], {split: loaded(request.param, split, source) for split in SPLITS}
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
 
 
 def test_every_dataset_says_what_it_is_and_under_which_terms():
@@ -75,14 +81,21 @@ def test_an_unknown_split_is_a_sentence():
 
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_embedded_datasets_give_the_same_pictures_every_time(name):
-    first, again = (DATASETS[name].load("test") for _ in range(2))
+    first, again = loaded(name, "test"), DATASETS[name].load("test")
     assert torch.equal(first.pixels, again.pixels) and torch.equal(first.labels, again.labels)
 
 
 def test_shapes_are_the_same_on_every_machine():
-    images = shapes.load("test")
+    images = loaded("shapes", "test")
     assert images.labels[:12].tolist() == [2, 0, 0, 0, 1, 2, 1, 0, 1, 1, 2, 2]
     assert images.pixels.float().mean().item() == pytest.approx(105.59, abs=0.05)  # of 255
+
+
+def test_the_first_pictures_keep_their_labels_and_factors():
+    images = loaded("shapes", "test")
+    few = images.first(7)
+    assert len(few) == len(few.factors) == 7 and torch.equal(few.pixels, images.pixels[:7]) and torch.equal(few.labels, images.labels[:7])
+    assert loaded("digits", "test").first(3).factors is None
 
 
 # The factors of the shapes
@@ -148,7 +161,7 @@ def test_the_three_classes_have_three_outlines():
 
 
 def test_drawn_pictures_belong_to_their_factors():
-    images = shapes.load("test")
+    images = loaded("shapes", "test")
     again = shapes.draw(images.labels[:20].numpy(), images.factors[:20].numpy())
     assert np.array_equal(again.transpose(0, 3, 1, 2), images.pixels[:20].numpy()) and images.factor_names == shapes.FACTORS
 

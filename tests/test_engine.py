@@ -1,15 +1,17 @@
 """The engine: one gate to all weights, for many callers at once."""
 
+import json
 import sys
 import threading
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, wait
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from genmodels.checkpoint import save_checkpoint
+from genmodels.checkpoint import Checkpoint, save_checkpoint
 from genmodels.classifier import Classifier
 from genmodels.engine import MOST, BadCheckpoint, Engine
 from genmodels.engine._device import Device, half_fits
@@ -99,6 +101,58 @@ def test_one_bad_folder_leaves_the_others_usable(engine, tmp_path):
     assert "must have exactly the keys" in engine.folders()["broken"]
     with pytest.raises(BadCheckpoint, match="broken"):
         engine.decode("broken", np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("model, sentence", [({"beta": 10**400}, "beta must be a number"), ({"image_shape": [1, 8, 16]}, "square")])
+def test_a_strangers_config_spoils_itself_alone(engine, tmp_path, model, sentence):
+    config = tmp_path / "vae" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model": model}))
+    assert engine.names() == ["autoencoder"]
+    assert sentence in engine.folders()["vae"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), OverflowError("odd"), RecursionError("odd"), KeyError("odd"), MemoryError("odd")])
+def test_a_folder_that_fails_in_a_new_way_is_a_sentence_and_is_logged(engine, monkeypatch, caplog, error):
+    check = Checkpoint.check
+
+    def fails(self):
+        if self.name == "vae":
+            raise error
+        check(self)
+
+    monkeypatch.setattr(Checkpoint, "check", fails)
+    assert engine.names() == ["autoencoder"]
+    assert engine.folders()["vae"].startswith("vae: the folder cannot be used") and "odd" in caplog.text
+
+
+def test_a_model_with_damaged_weights_is_not_offered(engine, tmp_path):
+    path = tmp_path / "vae" / "model.safetensors"
+    weights = load_file(path)
+    save_file(weights | {"decoder.head.0.bias": torch.zeros(17)}, path)
+    assert engine.names() == ["autoencoder"] and "has the shape [17]" in engine.folders()["vae"]
+    save_file(weights, path)
+    assert engine.names() == ["autoencoder", "vae"]
+    path.write_bytes(path.read_bytes()[:-8])
+    assert engine.names() == ["autoencoder"] and "cannot be read" in engine.folders()["vae"]
+
+
+def test_weights_that_are_too_large_are_refused_before_they_are_read(engine, monkeypatch):
+    monkeypatch.setattr("genmodels.checkpoint.LARGEST", 1000)
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    assert engine.names() == []
+    assert all("larger than" in problem for problem in engine.folders().values())
+
+
+def test_new_weights_are_never_taken_for_the_old_ones(engine, tmp_path):
+    assert engine.names() == ["autoencoder", "vae"]
+    old = engine.onnx_hash("vae")
+    torch.manual_seed(5)
+    save_tiny(MODELS["vae"](tiny_model("vae").config).eval(), tmp_path / "vae")
+    for ask in (lambda: engine.decode("vae", np.zeros((1, 3))), lambda: engine.onnx("vae")):
+        with pytest.raises(BadCheckpoint, match="vae: the weights have changed on the disk; reload the page"):
+            ask()
+    engine.rescan()
+    assert engine.decode("vae", np.zeros((1, 3))).shape == (1, 8, 8, 1) and engine.onnx_hash("vae") != old
 
 
 def test_weights_that_are_not_whole_fail_in_words_and_spare_the_others(engine, tmp_path):
@@ -207,12 +261,11 @@ def test_a_small_request_does_not_wait_behind_a_large_one(held):
     large = held.engine.submit("decode", "vae", np.zeros((30, 3)))
     held.entered.wait(10)
     small = held.engine.submit("decode", "vae", np.zeros((1, 3)))
-    order = []
-    large.add_done_callback(lambda _: order.append("large"))
-    small.add_done_callback(lambda _: order.append("small"))
+    seen, told = [], threading.Event()
+    large.add_done_callback(lambda _: (seen.append(small.done()), told.set()))
     held.release.set()
-    assert large.result(10).shape[0] == 30
-    assert order == ["small", "large"]
+    assert large.result(10).shape[0] == 30 and told.wait(10)
+    assert seen == [True]
 
 
 def test_models_take_turns(held):
@@ -243,6 +296,28 @@ def test_a_cancelled_request_is_never_decoded(held):
     assert ("autoencoder", 1) not in held.batches
     with pytest.raises(CancelledError):
         unwanted.result(0)
+
+
+def test_a_request_can_be_cancelled_until_its_own_batch_begins(engine, monkeypatch):
+    run, batches, entered, go = engine._device.run, [], threading.Semaphore(0), threading.Semaphore(0)
+
+    def stepwise(checkpoint, task, x, y=None):
+        batches.append(len(x))
+        entered.release()
+        go.acquire(timeout=10)
+        return run(checkpoint, task, x, y)
+
+    monkeypatch.setattr(engine._device, "run", stepwise)
+    first = engine.submit("decode", "vae", np.zeros((1, 3)))
+    entered.acquire(timeout=10)
+    others = [engine.submit("decode", "vae", np.zeros((1, 3))) for _ in range(5)]
+    go.release()
+    entered.acquire(timeout=10)  # three of the five are in the batch that has begun
+    assert [future.cancel() for future in others] == [False, False, False, True, True]
+    go.release(10)
+    assert all(future.result(10).shape == (1, 8, 8, 1) for future in (first, *others[:3]))
+    assert engine.decode("vae", np.zeros((1, 3))).shape == (1, 8, 8, 1)
+    assert batches == [1, 3, 1] and wait(others, 10).not_done == set()
 
 
 def test_fifty_threads_each_get_their_own_pictures(engine, close_to):
@@ -314,7 +389,8 @@ def test_a_model_larger_than_the_budget_is_used_all_the_same(tmp_path):
     engine.close()
 
 
-def test_when_memory_is_short_the_batch_is_halved(engine, monkeypatch, close_to):
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no room"), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")])
+def test_when_memory_is_short_the_batch_is_halved(engine, monkeypatch, close_to, error):
     compute, sizes = Device._compute, []
     z = engine.prior("vae", 7, 2)
     expected = engine.decode("vae", z)
@@ -322,7 +398,7 @@ def test_when_memory_is_short_the_batch_is_halved(engine, monkeypatch, close_to)
     def small(self, checkpoint, task, x, y):
         sizes.append(len(x))
         if len(x) > 1:
-            raise torch.OutOfMemoryError("no room")
+            raise error
         return compute(self, checkpoint, task, x, y)
 
     monkeypatch.setattr(Device, "_compute", small)
@@ -347,6 +423,14 @@ def test_half_precision_is_used_only_where_pictures_stay():
     with torch.no_grad():
         for tensor in model.decoder.parameters():
             tensor.mul_(8)
+    assert not half_fits(model)
+
+
+def test_half_precision_is_tried_with_conditions_too():
+    model = tiny_model("vae", conditions=DIGITS)
+    assert half_fits(model)
+    with torch.no_grad():
+        model.decoder.head[0].weight[:, 3:].mul_(100)  # what is seen only where a class is said
     assert not half_fits(model)
 
 

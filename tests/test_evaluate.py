@@ -27,10 +27,11 @@ from genmodels.models.autoencoder import Autoencoder
 from genmodels.models.vae import VAE
 from genmodels.train.recipe import Plan, Recipe, Stage
 
+from .conftest import DIGITS
+
 TRAIN, TEST = (DATASETS["digits"].load(split) for split in ("train", "test"))
 X, Y = TEST.floats(slice(None)), TEST.one_hot(slice(None))
 SMALL = {"image_shape": (1, 8, 8), "width": 8, "hidden": 16, "depth": 0}
-CLASSES = tuple("0123456789")
 
 
 def taught(model, steps: int, rate: float = 5e-3):
@@ -54,8 +55,8 @@ def models() -> dict:
     return {
         "digits-pca": pca,
         "digits-vae": taught(VAE(VAE.Config(**SMALL, latent_dim=3)), 80),
-        "digits-cvae": taught(VAE(VAE.Config(**SMALL, latent_dim=2, conditions=CLASSES)), 40),
-        "digits-classifier": taught(Classifier(Classifier.Config(image_shape=(1, 8, 8), conditions=CLASSES, width=8, features=16)), 60),
+        "digits-cvae": taught(VAE(VAE.Config(**SMALL, latent_dim=2, conditions=DIGITS)), 40),
+        "digits-classifier": taught(Classifier(Classifier.Config(image_shape=(1, 8, 8), conditions=DIGITS, width=8, features=16)), 60),
     }
 
 
@@ -214,7 +215,8 @@ def test_the_gallery_points_at_rows_of_the_atlas_with_one_sentence_each(measured
 def test_the_table_of_the_card_says_what_metrics_json_says(measured):
     for name in ("digits-pca", "digits-vae", "digits-classifier"):
         found, text = metrics(measured, name), (measured / name / "README.md").read_text()
-        table = text.split(card.BEGIN)[1].split(card.END)[0]
+        begin, end = card.marks("measured")
+        table = text.split(begin)[1].split(end)[0]
         for key in set(found) & set(card.MEASURES):
             what, form = card.MEASURES[key]
             assert f"| {what} | {form.format(found[key])} |" in table
@@ -234,15 +236,41 @@ def test_the_card_has_what_the_hub_asks_for_and_how_to_make_the_model_again(meas
 def test_a_card_keeps_a_persons_words_when_it_is_measured_again(saved, tmp_path):
     shutil.copytree(saved / "digits-pca", tmp_path / "digits-pca")
     readme = tmp_path / "digits-pca" / "README.md"
-    readme.write_text(f"My own words.\n{card.BEGIN}\nold\n{card.END}\nAnd these.\n")
+    (measured, measured_end), (trained, trained_end) = map(card.marks, card.PARTS)
+    readme.write_text(f"My own words.\n{measured}\nold\n{measured_end}\nAnd these.\n{trained}\nold\n{trained_end}\nAnd the last.\n")
     assert main(["digits-pca", "--checkpoints", str(tmp_path), "--device", "cpu"]) == 0
     text = readme.read_text()
-    assert text.startswith("My own words.") and text.endswith("And these.\n") and "old" not in text and "mean squared error" in text
+    assert text.startswith("My own words.\n") and "\nAnd these.\n" in text and text.endswith("\nAnd the last.\n")
+    assert "old" not in text and "mean squared error" in text and "in closed form" in text
 
 
-def test_a_card_without_a_place_for_the_table_is_left_alone_and_says_so():
-    with pytest.raises(ValueError, match="The card lacks the lines"):
-        card.with_table("Nothing of the kind.", {"pictures": 1})
+def test_the_card_of_a_retrained_model_says_how_it_was_trained_now(measured, tmp_path):
+    shutil.copytree(measured / "digits-vae", tmp_path / "digits-vae")
+    config, readme = (tmp_path / "digits-vae" / name for name in ("config.json", "README.md"))
+    about = json.loads(config.read_text())
+    about["recipe"]["stages"][0]["steps"], about["model"]["beta"] = 900, 3.5
+    config.write_text(json.dumps(about))
+    assert main(["digits-vae", "--checkpoints", str(tmp_path), "--device", "cpu"]) == 0
+    text = readme.read_text()
+    assert "900 steps of 128" in text and "700 steps" not in text
+    assert "| beta | 3.5 |" in text and "| beta | 1.0 |" not in text
+
+
+def test_a_card_without_a_place_for_its_parts_is_left_alone_and_says_so(saved, tmp_path, capsys):
+    shutil.copytree(saved / "digits-pca", tmp_path / "digits-pca")
+    (tmp_path / "digits-pca" / "README.md").write_text("Nothing of the kind.")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "digits-pca").iterdir()}
+    assert main(["digits-pca", "--checkpoints", str(tmp_path), "--device", "cpu"]) == 2
+    assert "The card of digits-pca lacks the lines" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "digits-pca").iterdir()} == before
+
+
+def test_a_checkpoint_of_no_data_set_is_a_sentence(saved, tmp_path, capsys):
+    shutil.copytree(saved / "digits-pca", tmp_path / "digits-pca")
+    config = tmp_path / "digits-pca" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dataset": ["x"]}))
+    assert main(["digits-pca", "--checkpoints", str(tmp_path), "--device", "cpu"]) == 2
+    assert capsys.readouterr().err == "digits-pca: dataset in config.json must be a short name, not ['x'].\n"
 
 
 def test_the_sheets_are_small_pictures_made_by_the_model(measured, models):

@@ -14,7 +14,7 @@ from genmodels.normal import latents
 from genmodels.train.loop import Trainer
 from genmodels.train.recipe import Recipe, Stage
 
-from .conftest import tiny_model
+from .conftest import DIGITS, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_a_larger_beta_leaves_less_in_the_code(digits):
 
 
 def test_withheld_conditions_are_withheld_only_while_training(digits):
-    model = tiny_model("vae", conditions=tuple("0123456789"), unsaid=1.0)
+    model = tiny_model("vae", conditions=DIGITS, unsaid=1.0)
     x, y = digits.floats(slice(0, 8)), digits.one_hot(slice(0, 8))
 
     def loss(said: torch.Tensor) -> float:

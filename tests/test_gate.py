@@ -3,20 +3,20 @@
 import asyncio
 import http.client
 import json
+import multiprocessing
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 import pytest
 
 from genmodels.ui.gate import LARGEST_BODY, Gate
-from genmodels.ui.serve import launch
+from genmodels.ui.serve import launch, serve
 
 ROOT = Path(__file__).parents[1]
 
@@ -170,74 +170,118 @@ def test_only_options_of_looks_are_passed_on(tmp_path):
         launch(page(), port=0, data_dir=tmp_path, look={"share": True})
 
 
-PROGRAM = """
-import sys, time
-from pathlib import Path
-import gradio as gr
-from genmodels.ui.serve import serve
+# The clean end, of programs in processes of their own
 
-with gr.Blocks(analytics_enabled=False) as blocks:
-    gr.Textbox()
+signals_between_processes = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
 
-class Engine:
-    def close(self):
+
+class ClosingEngine:
+    def close(self) -> None:
         print("engine closed", flush=True)
 
-def save():
-    print("saved", flush=True)
-    {more}
 
-serve(blocks, Engine(), host="127.0.0.1", port=0, data_dir=Path(sys.argv[1]), on_stop=[save])
-print("end", flush=True)
-"""
+def nothing_more() -> None:
+    """A stop that is quick."""
+
+
+def take_a_minute() -> None:
+    time.sleep(60)
+
+
+def fail() -> None:
+    raise OSError("disk full")
+
+
+def program(folder: Path, more: Callable[[], None]) -> None:
+    """Serve a page as app.py does; what it says goes to files."""
+    for number, name in ((1, "said"), (2, "errors")):
+        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT), number)
+
+    def save() -> None:
+        print("saved", flush=True)
+        more()
+
+    serve(page(), ClosingEngine(), host="127.0.0.1", port=0, data_dir=folder, on_stop=[save])
+    print("end", flush=True)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Starts processes that have imported this file already, so that each test need not wait for that."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_DEBUG", "1")  # must not keep it open
+        context.Process(target=nothing_more).start()
+    return context
+
+
+class Served:
+    """A started program and what it has said so far."""
+
+    def __init__(self, process, folder: Path):
+        self.process, self.folder = process, folder
+
+    def wait_for(self, words: str) -> str:
+        deadline = time.monotonic() + 60
+        while not (said := self.folder / "said").exists() or not re.search(words, said.read_text()):
+            assert self.process.is_alive() and time.monotonic() < deadline, self.errors()
+            time.sleep(0.02)
+        return re.search(words, said.read_text())[0]
+
+    def ends(self) -> list[str]:
+        """Wait for the end, and give the lines of what was done."""
+        self.process.join(60)
+        return [line for line in (self.folder / "said").read_text().splitlines() if line in ("saved", "engine closed", "end")]
+
+    def errors(self) -> str:
+        return (self.folder / "errors").read_text()
 
 
 @pytest.fixture
-def program(tmp_path):
-    """A started program that serves a page, and the port that it serves."""
+def start(processes, tmp_path):
     started = []
 
-    def program(more="pass"):
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM.format(more=more), str(tmp_path)], cwd=ROOT, text=True,
-                                   env=os.environ | {"GRADIO_DEBUG": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def start(more: Callable[[], None] = nothing_more) -> Served:
+        process = processes.Process(target=program, args=(tmp_path, more))
+        process.start()
         started.append(process)
-        return process, int(re.search(r":(\d+)/", process.stdout.readline())[1])
+        return Served(process, tmp_path)
 
-    yield program
+    yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.join()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
+@signals_between_processes
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
-def test_a_signal_saves_stops_and_ends_with_zero_within_ten_seconds(program, number):
-    process, port = program()
-    watcher = http.client.HTTPConnection("127.0.0.1", port, timeout=20)  # an open page: its heartbeat must not hold us up
+def test_a_signal_saves_stops_and_ends_with_zero(start, number):
+    served = start()
+    port = int(served.wait_for(r"(?<=:)\d+(?=/)"))
+    watcher = http.client.HTTPConnection("127.0.0.1", port, timeout=60)  # an open page: its heartbeat must not hold us up
     watcher.request("GET", "/gradio_api/heartbeat/abc")
     assert watcher.getresponse().status == 200
-    began = time.monotonic()
-    process.send_signal(number)
-    out, errors = process.communicate(timeout=30)
-    assert process.returncode == 0, errors
-    assert time.monotonic() - began < 10
-    assert [line for line in out.splitlines() if line in ("saved", "engine closed", "end")] == ["saved", "engine closed", "end"]
+    os.kill(served.process.pid, number)
+    assert served.ends() == ["saved", "engine closed", "end"]
+    assert served.process.exitcode == 0, served.errors()  # 1 where it took longer than FAREWELL
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
-def test_a_second_signal_ends_a_slow_stop_at_once(program):
-    process, _ = program("time.sleep(60)")
-    process.send_signal(signal.SIGTERM)
-    while process.stdout.readline() != "saved\n":
-        pass
-    began = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 128 + signal.SIGTERM and time.monotonic() - began < 2
+@signals_between_processes
+def test_a_second_signal_ends_a_slow_stop_at_once(start):
+    served = start(take_a_minute)
+    served.wait_for("is open at")
+    os.kill(served.process.pid, signal.SIGTERM)
+    served.wait_for("saved")
+    os.kill(served.process.pid, signal.SIGTERM)
+    assert served.ends() == ["saved"]
+    assert served.process.exitcode == 128 + signal.SIGTERM  # 1 where FAREWELL ended it
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
-def test_a_stop_that_fails_still_stops_the_rest_and_says_so(program):
-    process, _ = program("raise OSError('disk full')")
-    process.send_signal(signal.SIGTERM)
-    out, errors = process.communicate(timeout=30)
-    assert process.returncode == 1 and "engine closed" in out and "disk full" in errors
+@signals_between_processes
+def test_a_stop_that_fails_still_stops_the_rest_and_says_so(start):
+    served = start(fail)
+    served.wait_for("is open at")
+    os.kill(served.process.pid, signal.SIGTERM)
+    assert served.ends() == ["saved", "engine closed"]
+    assert served.process.exitcode == 1 and "disk full" in served.errors()

@@ -1,10 +1,10 @@
 """The house around the code: pinned parts, no address of a registry, no pickled weights, small files, the licence."""
 
+import fnmatch
 import json
-import os
 import re
+import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ sys.path.insert(0, str(ROOT / "assets"))
 import install
 
 MB = 2**20
+PICTURES = ("checkpoints/*/samples.png", "checkpoints/*/manifold.png", "checkpoints/*/atlas.npz",  # made by the models
+            "assets/icons/*", "assets/screenshot.png")
 REGISTRIES = [f"{head}.{tail}" for head, tail in (  # in two parts, so that this file may hold them
     ("registry.npmjs", "org"), ("registry.yarnpkg", "com"), ("npmjs.org/", "tgz"), ("pypi.org/", "simple"), ("pypi.python", "org"), ("test.pypi", "org"),
     ("pythonhosted", "org"), ("download.pytorch", "org"), ("deb.debian", "org"), ("security.debian", "org"), ("archive.ubuntu", "com"),
@@ -67,8 +69,8 @@ def test_no_weights_are_pickled_and_no_file_is_large():
 
 def test_no_pictures_of_datasets_are_in_the_repository():
     for path in files():
-        assert path.suffix not in {".jpg", ".jpeg", ".webp", ".parquet"}, path
-        assert path.suffix != ".npz" or path.parts[0] == "checkpoints", path
+        assert path.suffix not in {".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".parquet", ".npy"}, path
+        assert path.suffix not in {".png", ".npz"} or any(fnmatch.fnmatch(path.as_posix(), place) for place in PICTURES), path
 
 
 def test_the_licence_is_apache_2():
@@ -76,9 +78,12 @@ def test_the_licence_is_apache_2():
     assert "Apache License" in text and "Version 2.0, January 2004" in text and "END OF TERMS AND CONDITIONS" in text
 
 
-def test_settings_are_readable():
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert settings["tool"]["pytest"]["ini_options"]["testpaths"] == ["tests"]
+@pytest.mark.parametrize("version, refused", [((3, 10), True), ((3, 11), False), ((3, 12), False), ((3, 13), True)])
+def test_make_refuses_another_python_in_a_sentence(version, refused):
+    [code] = re.findall(r"^\t@\$\(PYTHON\) -c '(.*)'$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    as_if = f"import sys; sys.version_info = {version}; "
+    done = subprocess.run([sys.executable, "-S", "-c", as_if + code], capture_output=True, text=True)
+    assert done.returncode == int(refused) and ("needs Python 3.11 or 3.12" in done.stderr) == refused
 
 
 # The browser's runtime
@@ -107,8 +112,11 @@ def test_what_is_installed_is_left_alone_until_the_pins_change(elsewhere, monkey
                f"[(dist / name).write_text(name) for name in {install.FILES!r}]; print(sys.argv)")
     monkeypatch.setattr(install, "npm", lambda: [sys.executable, "-c", program])
     assert install.main() == 0 and install.installed()
-    assert sorted(path.name for path in install.VENDOR.iterdir()) == sorted(install.FILES)
+    assert sorted(path.name for path in install.VENDOR.iterdir()) == sorted([install.PINNED, *install.FILES])
     monkeypatch.setattr(install, "npm", lambda: pytest.fail("installed again"))
     assert install.main() == 0
-    os.utime(elsewhere / "package-lock.json", (2**32, 2**32))
+    lock = elsewhere / "package-lock.json"
+    lock.touch()
+    assert install.installed()  # a fresh checkout is no new pin
+    lock.write_text(lock.read_text().replace("1", "2", 1))
     assert not install.installed()

@@ -5,8 +5,8 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import numpy as np
@@ -18,9 +18,9 @@ from PIL import Image
 from genmodels.datasets import _hub
 from genmodels.datasets._hub import load_parquet
 
+from .conftest import DIGITS
 from .hub_stand_in import HubStandIn
 
-CLASSES = tuple("0123456789")
 REPO = "ylecun/mnist"
 PICTURES = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
 LABELS = np.arange(40) % 10
@@ -61,7 +61,7 @@ def hub(monkeypatch):
 def load(hub, tmp_path):
     """load_parquet from the stand-in, into an empty cache."""
     def load(split="train", repo=REPO, **more):
-        return load_parquet(repo, CLASSES, split, **{"cache": tmp_path / "cache", "endpoint": hub.url, **more})
+        return load_parquet(repo, DIGITS, split, **{"cache": tmp_path / "cache", "endpoint": hub.url, **more})
     return load
 
 
@@ -70,7 +70,7 @@ def test_both_layouts_give_the_pictures_that_went_in(hub, load):
     for repo in (REPO, "zalando-datasets/fashion_mnist"):
         train, test = load("train", repo), load("test", repo)
         assert np.array_equal(train.pixels[:, 0].numpy(), PICTURES[:30]) and np.array_equal(test.pixels[:, 0].numpy(), PICTURES[30:])
-        assert train.labels.tolist() == LABELS[:30].tolist() and train.classes == CLASSES
+        assert train.labels.tolist() == LABELS[:30].tolist() and train.classes == DIGITS
 
 
 def test_shards_are_joined_in_order_and_colour_stays_colour(hub, load):
@@ -114,11 +114,10 @@ AT = [(at, *row) for row in REFUSED for at in ("api", "head", "get") if (row[0],
 @pytest.mark.parametrize("at, failure, kind, words", AT, ids=[f"{row[1]} {row[0]}" for row in AT])
 def test_a_refusal_is_one_sentence_and_leaves_nothing_behind(hub, load, at, failure, kind, words):
     hub.play(failure, at)
-    began = time.monotonic()
     with pytest.raises(kind) as caught:
         load()
     assert_sentence(caught.value, words)
-    assert time.monotonic() - began < 5
+    assert not isinstance(caught.value, TimeoutError)  # the answer itself was understood
     hub.play("")
     assert len(load()) == 30  # and the next try works
 
@@ -127,28 +126,27 @@ def test_a_refusal_is_one_sentence_and_leaves_nothing_behind(hub, load, at, fail
 def test_a_hub_that_keeps_us_waiting_is_left_after_our_own_deadline(hub, load, monkeypatch, at, failure):
     monkeypatch.setattr(_hub, "SILENCE", 0.5)
     hub.play(failure, at, Retry_After="600")
-    began = time.monotonic()
     with pytest.raises(TimeoutError) as caught:
         load()
     assert_sentence(caught.value, "in time")
-    assert time.monotonic() - began < 3
 
 
 def test_a_download_that_trickles_on_for_ever_is_left_too(hub, load, monkeypatch):
     hub.add("datasets", REPO, {"mnist/train-00000-of-00001.parquet": b"x" * 2_000_000})
     hub.play("slow", "get")
-    monkeypatch.setattr(_hub, "DEADLINE", 1.0)
     with pytest.raises(TimeoutError, match="more bytes"):
-        load()
+        load(progress=lambda done, total, unit: monkeypatch.setattr(_hub, "DEADLINE", 0.0))  # over as soon as bytes come
 
 
 def test_a_slow_hub_that_keeps_sending_is_waited_for(hub, load, monkeypatch):
-    monkeypatch.setattr(_hub, "SILENCE", 2.0)
+    monkeypatch.setattr(_hub, "SILENCE", 10.0)
     hub.play("slow", "get")
     assert len(load()) == 30
 
 
-def test_a_download_cut_once_goes_on_and_one_cut_for_ever_is_a_sentence(hub, load):
+def test_a_download_cut_once_goes_on_and_one_cut_for_ever_is_a_sentence(hub, load, monkeypatch):
+    patient = huggingface_hub.file_download.time
+    monkeypatch.setattr(huggingface_hub.file_download, "time", SimpleNamespace(**vars(patient) | {"sleep": lambda seconds: None}))
     hub.play("cut once", "get")
     assert np.array_equal(load().pixels[:, 0].numpy(), PICTURES[:30])
     hub.play("cut", "get")
@@ -233,29 +231,29 @@ def test_wrong_content_is_a_sentence(hub, load, case):
 
 
 PROGRAM = """
+import os, sys
 from genmodels.datasets import DATASETS
+print(len(DATASETS["mnist"].load("test")), flush=True)
+os.environ["HF_HUB_OFFLINE"] = sys.stdin.readline().strip()
+for name in [name for name in sys.modules if name.startswith("huggingface_hub") or name == "genmodels.datasets._hub"]:
+    del sys.modules[name]  # the client reads its variables when it is imported
 for split in ("test", "train"):
     try:
-        print(len(DATASETS["mnist"].load(split)), flush=True)
+        print(len(DATASETS["mnist"].load(split)))
     except ConnectionError as error:
         print(error)
-    if not {both}:
-        break
 """
 
 
 def test_the_clients_own_variables_lead_to_the_hub_and_then_to_the_cache_alone(hub, tmp_path):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     variables = clean | {"HF_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1", "HF_ENDPOINT": hub.url}
-
-    def run(both: bool, **more: str) -> str:
-        return subprocess.run([sys.executable, "-c", PROGRAM.format(both=both)], env=variables | more, cwd=Path(__file__).parents[1],
-                              stdout=subprocess.PIPE, text=True, timeout=120, check=True).stdout
-
-    assert run(both=False) == "10\n"
-    asked = len(hub.requests)
-    cached, missing = run(both=True, HF_HUB_OFFLINE="1").splitlines()
-    assert cached == "10" and len(hub.requests) == asked
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], env=variables, cwd=Path(__file__).parents[1],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout.readline() == "10\n"
+        asked = len(hub.requests)
+        cached, missing = program.communicate("1\n", timeout=120)[0].splitlines()
+    assert asked and cached == "10" and len(hub.requests) == asked
     assert missing.startswith("ylecun/mnist is not in the cache and HF_HUB_OFFLINE forbids")
 
 

@@ -33,6 +33,8 @@ def test_values_in_their_range_are_taken(values):
     ({"size": None}, "size must be a whole number, not None"),
     ({"weight": float("nan")}, "weight must be a number, not nan"),
     ({"weight": float("inf")}, "weight must be a number, not inf"),
+    ({"weight": 10**400}, "weight must be a number, not 1000"),
+    ({"size": 10**400}, "size must be between 1 and 10, not 1000"),
     ({"weight": "0.5"}, "weight must be a number, not '0.5'"),
     ({"kind": "green"}, "kind must be one of red, blue, not 'green'"),
     ({"kind": ["red"]}, "kind must be text"),

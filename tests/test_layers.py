@@ -39,11 +39,12 @@ OUTSIDE = ("tests", "bench", "assets")  # may import everything
 
 ONLY_IN = {  # a library, and the places that may import it
     "gradio": "ui app", "plotly": "ui", "starlette": "ui app", "fastapi": "ui", "uvicorn": "ui",
-    "safetensors": "checkpoint formats train/runs train/state",
-    "onnx": "checkpoint formats export",
+    "safetensors": "checkpoint formats train/state",
+    "onnx": "formats export",
     "huggingface_hub": "hub datasets", "pyarrow": "datasets",
     "sklearn": "models latent evaluate datasets/digits",
 }
+DEVICE = ("engine", "train", "evaluate/__main__")  # who chooses between processor and GPU; everybody else works where the tensors are
 ENVIRONMENT = {  # who touches environment variables, and why
     "app.py": "reads the settings and hands them on",
     "genmodels/ui/serve.py": "takes away those with which Gradio would switch things on",
@@ -147,6 +148,18 @@ def test_only_app_reads_settings_from_environment_variables(path):
                isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv", "putenv")
                or isinstance(node, ast.ImportFrom) and node.module == "os" and {"environ", "getenv"} & {name.name for name in node.names}]
     assert not readers, f"{path}:{readers[0]} uses environment variables; app.py reads them and hands their values on"
+
+
+@each_file
+def test_only_engine_training_and_measuring_choose_a_device(path):
+    parts = module_of(path)
+    where = "/".join(path.with_suffix("").parts[1:])
+    if parts[0] in OUTSIDE or where.startswith(DEVICE):
+        return
+    named = [node.lineno for node in ast.walk(syntax(path)) if
+             isinstance(node, ast.Attribute) and node.attr == "cuda"
+             or isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("cuda")]
+    assert not named, f"{path}:{named[0]} chooses a device; the engine, or the training, has the only one"
 
 
 def test_the_house_has_all_its_rooms():

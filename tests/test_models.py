@@ -82,9 +82,11 @@ def test_the_loss_is_one_finite_number_with_named_parts(model):
 def test_training_lowers_the_loss(family):
     model = tiny_model(family)
     recipe = Recipe((Stage(tuple(model.players()), steps=60, rate=3e-3),), batch=64, averaging=0.9, precision="float32")
-    losses = [float(progress.losses["loss"]) for progress in Trainer(model, DATASETS["digits"].load("train"), recipe)
-              if len(model.players()) == 1]  # players in a game need not go down
-    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:10])
+    losses = [progress.losses for progress in Trainer(model, DATASETS["digits"].load("train"), recipe)]
+    assert np.isfinite([float(value) for terms in losses for value in terms.values()]).all() and len(losses) == 60
+    if len(model.players()) == 1:  # players in a game need not go down
+        first, last = ([float(terms["loss"]) for terms in part] for part in (losses[:10], losses[-10:]))
+        assert np.mean(last) < 0.9 * np.mean(first)
 
 
 # Encoding
@@ -126,10 +128,17 @@ def test_abilities_are_asked_of_the_class_and_load_nothing(family):
     answers = {ability: MODELS[family].can(ability) for ability in ABILITIES}
     assert set(answers.values()) <= {True, False}
     model = tiny_model(family)
-    for ability in ("encode", "posterior", "score"):
+    x, z = pictures(2), prior(model, 2)
+    for ability, given in {"encode": (x,), "posterior": (x,), "log_likelihood": (x, z), "score": (x,)}.items():
         if not answers[ability]:
             with pytest.raises(NotImplementedError):
-                getattr(model, ability)(pictures(2))
+                getattr(model, ability)(*given)
+
+
+def test_a_likelihood_is_one_number_for_each_picture(model):
+    if model.can("log_likelihood"):
+        found = model.log_likelihood(pictures(3), prior(model, 3))
+        assert found.shape == (3,) and found.isfinite().all()
 
 
 def test_what_a_family_cannot_do_has_a_sentence():
@@ -202,6 +211,11 @@ def test_a_bad_autoencoder_config_gets_a_sentence(values):
 def test_a_bad_vae_config_gets_a_sentence(values):
     with pytest.raises(ValueError, match=r"^vae config.*\.$"):
         from_dict(MODELS["vae"].Config, values)
+
+
+def test_pictures_that_are_not_square_get_a_sentence(family):
+    with pytest.raises(ValueError, match=rf"^{family} config: image_shape must be .* square pictures, not 8x16\.$"):
+        from_dict(MODELS[family].Config, {"image_shape": [1, 8, 16]})
 
 
 def test_the_classes_of_a_dataset_can_be_conditions(conditional):

@@ -62,14 +62,16 @@ def visit(url, browser):
 
 
 def settle(page):
-    """Until the picture has not changed for a while."""
+    """Until what was chosen is shown and the picture has not changed for a while."""
+    page.wait_for_selector('.lp-grid[aria-busy="false"]')
+    page.wait_for_selector(f'{PICTURE}[aria-busy="false"]')
     before = None
     for _ in range(60):
         now = page.evaluate(PIXELS)
         if now == before and any(now):
             return
         before = now
-        page.wait_for_timeout(120)
+        page.wait_for_timeout(150)
     raise AssertionError("the picture never came to rest")
 
 
@@ -166,11 +168,11 @@ def test_pins_keep_places_and_travel_in_the_link(visit):
         page.get_by_role("button", name="Pin this").click()
     page.get_by_label("Go to pin A").click()
     assert np.array_equal(pixels(page), first)
-    page.get_by_test_id("plane").select_option("pins:ABC")
+    page.get_by_test_id("plane").select_option("pins")
     page.wait_for_timeout(200)
     other = visit(urlsplit(page.url).query.replace("&road=server", ""))
     assert other.locator(".lp-pin").count() == 3
-    assert other.get_by_test_id("plane").input_value() == "pins:ABC"
+    assert [other.get_by_test_id(f"plane-{k}").input_value() for k in range(3)] == ["A", "B", "C"]
 
 
 def test_the_picker_changes_the_model_and_a_second_one_stands_beside(visit):
@@ -203,6 +205,71 @@ def test_a_conditional_model_shows_one_style_in_all_classes(visit):
     page.get_by_test_id("latent-class-8").click()
     assert np.abs(pixels(page) - before).mean() > 3
     assert "label=8" in page.evaluate("new Promise(r => setTimeout(() => r(location.search), 150))")
+
+
+def test_what_is_released_on_a_conditional_model_is_what_was_seen(visit):
+    page = visit("model=mnist-cvae-16d&point=atlas:3")
+    slider = page.get_by_test_id("latent-slider-0")
+    slider.evaluate("input => { input.value = 1.7; input.dispatchEvent(new Event('input', { bubbles: true })); }")
+    seen = pixels(page)
+    slider.dispatch_event("change")
+    assert np.array_equal(pixels(page), seen)
+    page.keyboard.press("p")
+    page.keyboard.press("0")
+    settle(page)
+    page.get_by_label("Go to pin A").click()
+    assert np.array_equal(pixels(page), seen)
+
+
+def test_pins_that_name_pins_are_a_sentence_and_never_a_cycle(visit):
+    page = visit("model=mnist-vae-2d&point=A&pins=A@mnist-vae-2d@B;B@mnist-vae-2d@A")
+    assert "There is no pin" in page.locator(".lp-says").inner_text()
+    assert point_of(page) == ""
+
+
+def test_a_link_for_others_leaves_out_what_is_this_browsers_own(visit):
+    page = visit("__theme=dark&model=mnist-vae-16d&point=seed:3", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_selector(".lp-say")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "point=seed:3" in copied and "__theme" not in copied and "road" not in copied
+    assert "road=server" in page.url
+
+
+def test_the_focus_stays_on_what_was_pressed(visit):
+    page = visit("model=mnist-cvae-16d")
+    page.wait_for_selector('[data-testid="latent-class-9"]')
+    page.get_by_test_id("latent-class-4").press("Enter")
+    page.wait_for_selector('[data-testid="latent-class-4"][aria-pressed="true"]')
+    assert page.evaluate("document.activeElement.dataset.testid") == "latent-class-4"
+    page.get_by_test_id("latent-class-4").press("Enter")
+    page.wait_for_selector('[data-testid="latent-class-4"][aria-pressed="false"]')
+    assert "label=none" in page.evaluate("new Promise(r => setTimeout(() => r(location.search), 150))")
+
+
+def test_the_page_does_not_wait_for_the_runtime(url, browser):
+    context = browser.new_context()
+    context.route("**/onnxruntime-web/**", lambda route: None)  # never answered
+    page = context.new_page()
+    page.goto(f"{url}/?model=mnist-vae-2d&second=mnist-pca-2d")
+    page.wait_for_selector('[data-testid="latent-picture-2"][data-road="server"]:not([data-ms="0"])')
+    settle(page)
+    assert page.locator(".lp-gallery .lp-tile").count() > 3
+    context.close()
+
+
+def test_an_atlas_that_does_not_arrive_leaves_a_map_without_codes(url, browser):
+    context = browser.new_context()
+    context.route("**/atlas.bin", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(f"{url}/?model=mnist-vae-2d&road=server")
+    page.wait_for_selector(f'{PICTURE}:not([data-ms="0"])')
+    settle(page)
+    assert "could not be loaded" in page.locator(".lp-says").inner_text()
+    before = pixels(page)
+    page.mouse.move(*at(page, 0.1, 0.15))
+    assert np.abs(pixels(page) - before).mean() > 5
+    context.close()
 
 
 @pytest.mark.parametrize("query, words", [
@@ -328,8 +395,7 @@ def test_the_javascript_normals_and_points_are_those_of_python(visit):
 
     def python(text):
         try:
-            lookup = lambda kind, key: latents(key, 1, (2,))[0] if kind == "seed" else np.array(known[kind, key]) if (kind, key) in known else None
-            return resolve(text, lookup, (2,)).tolist()
+            return resolve(text, lambda kind, key: latents(key, 1, (2,))[0] if kind == "seed" else known.get((kind, key)), (2,)).tolist()
         except BadPoint:
             return None
     script = """async ([base, texts, known]) => {

@@ -4,6 +4,8 @@ import ast
 import fnmatch
 import json
 import re
+import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,19 @@ SILENT = ("README.md", ".gitignore")
 HASH, SLASH = ("", ".txt", ".toml", ".sh", ".yml", ".yaml", ".cfg"), (".js", ".mjs", ".css")
 
 
+@cache
 def files() -> list[Path]:
-    """The project's files relative to its root: all that .gitignore does not name."""
+    """The project's files relative to its root: all that git knows or would add, or without git all that .gitignore does not name."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+        found = [Path(name) for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+    except (OSError, subprocess.CalledProcessError):
+        found = []
+    return sorted(found) or walked()
+
+
+def walked() -> list[Path]:
+    """The files on the disk that .gitignore does not name, for a copy of the project that git knows nothing of."""
     ignored = [line.strip() for line in (ROOT / ".gitignore").read_text().splitlines() if line.strip() and not line.startswith("#")]
 
     def walk(folder: Path):
@@ -99,6 +112,10 @@ def write() -> None:
 
 def listed_files() -> list[Path]:
     return [path for path in files() if path.as_posix() not in SILENT and not any(path.is_relative_to(folder) for folder in CLOSED)]
+
+
+def test_a_copy_without_git_has_the_same_files():
+    assert set(files()) <= set(walked())
 
 
 @pytest.mark.parametrize("path", listed_files(), ids=str)

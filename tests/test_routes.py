@@ -85,7 +85,8 @@ def raw(client, address: str, accept: str):
 def test_the_catalogue_says_what_a_page_needs_to_know(client):
     entry = model(client, "vae")
     assert entry["latent_dim"] == 3 and entry["latent_shape"] == [3] and entry["image_shape"] == [1, 8, 8]
-    assert entry["abilities"] == {"decode": True, "encode": True, "posterior": True} | {a: ABILITIES[a] for a in ("score", "path", "solve")}
+    assert entry["abilities"] == dict.fromkeys(("decode", "encode", "posterior", "log_likelihood"), True) | \
+        {ability: ABILITIES[ability] for ability in ("score", "path", "solve")}
     assert entry["dataset_title"] == "Small digits (8x8)" and entry["licence"] == "apache-2.0"
     assert entry["metrics"] == {"label_kept": 0.9} and entry["classifier"] == "digits-classifier" and entry["browser"] is True
     assert entry["parameters"] == sum(p.numel() for p in tiny_model("vae").parameters())
@@ -114,8 +115,12 @@ def test_the_catalogue_is_asked_for_again_and_sent_only_if_it_changed(client, ro
     ("config.json", '{"format": 1, "family": ["x"]}', "keys"),
     ("config.json", json.dumps(dict.fromkeys(("dataset", "model", "recipe", "licence"), {}) | {"format": 1, "family": ["x"]}), "family"),
     ("config.json", "no json", "cannot be read"),
-    ("metrics.json", '{"elbo": NaN}', "JSON compliant"),
-    ("metrics.json", "{", "Expecting"),
+    ("metrics.json", '{"nelbo": NaN}', "nelbo in metrics.json"),
+    ("metrics.json", '{"effects": [1]}', "effects in metrics.json"),
+    ("metrics.json", '{"gallery": [{"point": 3}]}', "gallery in metrics.json"),
+    ("metrics.json", "null", "JSON object"),
+    ("metrics.json", "[" * 100_000, "metrics.json cannot be read"),
+    ("metrics.json", "{", "metrics.json cannot be read"),
     ("model.safetensors", None, "cannot be read"),
 ])
 def test_a_bad_folder_is_listed_with_a_sentence_and_spoils_nothing(client, roots, file, content, sentence):
@@ -169,6 +174,19 @@ def test_an_atlas_that_is_none_is_said(client, roots):
     (roots / "vae" / "atlas.npz").write_bytes(b"no zip")
     answer = client.get(model(client, "vae")["atlas"])
     assert (answer.status_code, "atlas.npz cannot be read" in answer.text) == (404, True)
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"axes": None}, "has no axes"), ({"centre": np.zeros(2, np.float32)}, "centre"), ({"xy": np.full((20, 2), np.nan, np.float16)}, "no map can show"),
+    ({"reach": np.float32(0)}, "no map can show"), ({"codes": np.zeros((0, 3), np.float16)}, "1 to"),
+])
+def test_an_atlas_that_no_map_can_show_is_said(client, roots, changes, words):
+    path = roots / "vae" / "atlas.npz"
+    with np.load(path) as stored:
+        arrays = dict(stored) | changes
+    np.savez_compressed(path, **{name: array for name, array in arrays.items() if array is not None})
+    answer = client.get(model(client, "vae")["atlas"])
+    assert answer.status_code == 404 and words in answer.text
 
 
 # Files of the page
@@ -289,11 +307,20 @@ def test_a_body_may_be_four_megabytes_at_most(client, roots):
     assert (answer.status_code, "more than 4 MB" in answer.text) == (413, True)
 
 
-def test_broken_weights_are_a_sentence_here_and_a_line_in_the_log(client, roots, caplog):
+def test_broken_weights_are_a_sentence(client, roots):
     path = roots / "vae" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-8])
     answer = client.post("/live/decode/vae?n=1", content=bytes(12))
-    assert (answer.status_code, "cannot be read" in answer.text) == (400, True)
+    assert (answer.status_code, "cannot be read" in answer.text) == (404, True)
+
+
+def test_weights_that_change_behind_the_page_ask_for_a_reload(client, roots):
+    assert "error" not in model(client, "vae")
+    save_tiny(tiny_model("vae", likelihood="gaussian"), roots / "vae")
+    answer = client.post("/live/decode/vae?n=1", content=bytes(12))
+    assert (answer.status_code, "reload the page" in answer.text) == (400, True)
+    assert "error" not in model(client, "vae")
+    assert client.post("/live/decode/vae?n=1", content=bytes(12)).status_code == 200
 
 
 def test_an_accident_is_logged_and_shows_no_trace(client, live, monkeypatch, caplog):

@@ -21,19 +21,13 @@ from genmodels.train import training as training_module
 from genmodels.train.__main__ import main
 from genmodels.train.lock import Lock, Locked
 from genmodels.train.loop import CannotGoOn
-from genmodels.train.recipe import plan_from
 from genmodels.train.runs import Run
 from genmodels.train.training import Training
 
+from .conftest import digits_plan
+
 TRAIN, TEST = DATASETS["digits"].load("train"), DATASETS["digits"].load("test")
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def digits_plan(steps=20, rate=1e-3, **model):
-    return plan_from({
-        "format": 1, "family": "autoencoder", "dataset": "digits",
-        "model": {"image_shape": [1, 8, 8], "width": 4, "hidden": 8} | model,
-        "recipe": {"stages": [{"steps": steps, "rate": rate}], "batch": 50, "precision": "float32"}})
 
 
 def begin(folder, **plan) -> Training:
@@ -202,6 +196,20 @@ def test_damaged_states_begin_again_and_say_so(tmp_path):
     assert again.trainer.step == 0 and "damaged" in again.run.about["why"]
 
 
+def test_a_run_folder_that_was_never_whole_is_begun_again_and_a_whole_one_is_kept(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(genmodels.checkpoint.os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            Run.create(tmp_path / "tiny", digits_plan())
+    assert Run.create(tmp_path / "tiny", digits_plan()).about["state"] == "waiting"
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        Run.create(tmp_path / "tiny", digits_plan(steps=3))
+    assert Run(tmp_path / "tiny").plan == digits_plan()
+
+
 # The command line
 
 def test_ctrl_c_saves_says_so_and_the_same_command_finishes(tmp_path, capsys):
@@ -223,6 +231,22 @@ def test_ctrl_c_saves_says_so_and_the_same_command_finishes(tmp_path, capsys):
     assert main(arguments) == 0
     assert run.about["state"] == "finished" and run.events()[-1]["step"] == stopped_at + 3
     assert find(tmp_path / "out")["tiny"].hash in capsys.readouterr().out
+
+
+def test_a_model_that_replaces_another_takes_away_what_was_measured_on_that_one(tmp_path):
+    recipe, target = tmp_path / "tiny.json", tmp_path / "out" / "tiny"
+    arguments = [str(recipe), "--out", str(target.parent), "--device", "cpu", "--runs"]
+    recipe.write_text(json.dumps(digits_plan(steps=3).to_json()))
+    assert main([*arguments, str(tmp_path / "first")]) == 0
+    weights, measured = (target / "model.safetensors").read_bytes(), ("metrics.json", "atlas.npz", "samples.png", "manifold.png", "README.md")
+    for name in measured:
+        (target / name).write_text("true of the first")
+    assert main([*arguments, str(tmp_path / "first")]) == 0  # the same weights again: all of it is still true
+    assert all((target / name).exists() for name in measured)
+    recipe.write_text(json.dumps(digits_plan(steps=4).to_json()))
+    assert main([*arguments, str(tmp_path / "second")]) == 0
+    assert sorted(path.name for path in target.iterdir()) == ["config.json", "model.safetensors"]
+    assert (target / "model.safetensors").read_bytes() != weights and find(target.parent)["tiny"].about["recipe"]["stages"][0]["steps"] == 4
 
 
 def test_another_recipe_in_the_same_run_folder_is_refused(tmp_path, capsys):

@@ -1,5 +1,7 @@
 // What models there are, and the codes of the pictures they have seen (their atlas).
 
+import { say } from "./dom.js";
+
 const LIVE = new URL("../../../", import.meta.url); // this file is /live/assets/<hash>/js/catalogue.js
 
 /** An address below /live. @param {string} path */
@@ -19,9 +21,11 @@ let loading = null;
 
 export function loadCatalogue() {
   loading ??= fetch(liveUrl("catalogue.json")).then(async (answer) => {
-    if (!answer.ok) throw new Error("The list of models could not be loaded. Reload the page.");
     catalogue = await answer.json();
     return catalogue;
+  }).catch(() => {
+    loading = null;
+    throw new Error("The list of models could not be loaded. Is the server still running? Reload the page when it is.");
   });
   return loading;
 }
@@ -39,10 +43,19 @@ export const device = () => catalogue.device;
  */
 const atlases = new Map();
 
-/** The model's atlas, or null where it has none. @param {Model} model @returns {Promise<Atlas|null>} */
+/** The model's atlas; null where it has none, or where it cannot be had now (then a sentence says so). @param {Model} model @returns {Promise<Atlas|null>} */
 export function loadAtlas(model) {
   if (!model.atlas) return Promise.resolve(null);
-  if (!atlases.has(model.atlas)) atlases.set(model.atlas, fetch(liveUrl(model.atlas)).then((answer) => answer.arrayBuffer()).then(readAtlas));
+  if (!atlases.has(model.atlas)) {
+    atlases.set(model.atlas, fetch(liveUrl(model.atlas)).then(async (answer) => {
+      if (!answer.ok) throw new Error(await answer.text());
+      return readAtlas(await answer.arrayBuffer());
+    }).catch(() => {
+      atlases.delete(model.atlas);
+      say(`The codes of ${model.title} could not be loaded, so its map has none. Reload the page to try again.`, "problem");
+      return null;
+    }));
+  }
   return atlases.get(model.atlas);
 }
 
@@ -62,6 +75,9 @@ export function readAtlas(buffer) {
 
 /** The name of a class as a person reads it. @param {Model} model @param {number} label */
 export const className = (model, label) => model.classes[label] ?? String(label);
+
+/** The names of all classes of an atlas. @param {Model} model @param {Atlas|null} atlas */
+export const classNames = (model, atlas) => (atlas ? Array.from({ length: Math.max(...atlas.labels) + 1 }, (_, label) => className(model, label)) : []);
 
 /** A model's title where its data set is clear. @param {Model} model */
 export const shortTitle = (model) => (model.title.toLowerCase().startsWith(`${model.dataset} `) ? model.title.slice(model.dataset.length + 1) : model.title);

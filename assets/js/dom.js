@@ -18,6 +18,23 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Put other children into a container; the focus stays on the one with the same data-key. @param {HTMLElement} container @param {Node[]} children */
+export function refill(container, children) {
+  const held = container.contains(document.activeElement) && document.activeElement.closest("[data-key]")?.dataset.key;
+  container.replaceChildren(...children);
+  if (held) [...container.querySelectorAll("[data-key]")].find((child) => child.dataset.key === held)?.focus();
+}
+
+/** Give a select these [value, text] options, unless it has them. @param {HTMLSelectElement} select */
+export function setOptions(select, options, value) {
+  const key = JSON.stringify(options);
+  if (select.dataset.options !== key) {
+    select.replaceChildren(...options.map(([each, text]) => make("option", { value: each }, text)));
+    select.dataset.options = key;
+  }
+  select.value = value;
+}
+
 /** Show one sentence for a few seconds, also to screen readers. @param {string} sentence @param {"note"|"problem"} [kind] */
 export function say(sentence, kind = "note") {
   let place = document.querySelector(".lp-says");

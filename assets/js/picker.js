@@ -1,7 +1,7 @@
 // The head of the page: which model, what it is, where it runs, light or dark.
 
 import { device, loadCatalogue, shortTitle, usable } from "./catalogue.js";
-import { make, say } from "./dom.js";
+import { make, refill, say } from "./dom.js";
 import { setRoad } from "./roads.js";
 import { choose, chosen, onChange, readAddress } from "./store.js";
 
@@ -18,6 +18,7 @@ export async function mount(root, { firstModel, title }) {
   root.replaceChildren(make("div", { class: "lp lp-head" },
     make("div", { class: "lp-top" }, make("h1", {}, title), sets, make("div", { class: "lp-right" }, where, road, themes)), picker, about));
   restoreTheme();
+  stickTo(root, picker);
 
   let catalogue;
   try {
@@ -41,18 +42,23 @@ export async function mount(root, { firstModel, title }) {
     const likeness = (model) => 2 * (model.family === now?.family) + (model.latent_dim === now?.latent_dim);
     return those.sort((a, b) => likeness(b) - likeness(a))[0];
   }
-  const take = (model) => choose({ model: model.name, point: "", label: "", plane: "axes", second: "" });
+  function take(model) {
+    const { second } = chosen(), other = models.find((one) => one.name === second);
+    choose({ model: model.name, point: "", label: "", plane: "axes", second: other && other !== model && other.dataset === model.dataset ? second : "" });
+  }
 
   function draw() {
     const { model: name, road: wish } = chosen(), model = models.find((one) => one.name === name);
     setRoad(wish);
     road.value = wish;
-    const datasets = [...new Map(models.map((one) => [one.dataset, one.dataset_title])).entries()];
-    sets.replaceChildren(...datasets.map(([id, text]) => make("button", { class: "lp-set", "aria-pressed": String(id === model.dataset), title: text,
+    const count = (id) => models.filter((one) => one.dataset === id).length;
+    const datasets = [...new Map(models.map((one) => [one.dataset, one.dataset_title])).entries()].sort(([a], [b]) => count(b) - count(a));
+    refill(sets, datasets.map(([id, text]) => make("button", { class: "lp-set", "data-key": id, "aria-pressed": String(id === model.dataset), title: text,
       onclick: () => id !== model.dataset && take(twin(id)) }, text.replace(/ \(.*/, ""))));
     const chips = models.filter((one) => one.dataset === model.dataset).sort((a, b) => a.latent_dim - b.latent_dim || a.parameters - b.parameters);
-    picker.replaceChildren(...chips.map((one) => make("button", { class: "lp-chip", role: "radio", "aria-checked": String(one === model), "data-model": one.name,
+    refill(picker, chips.map((one) => make("button", { class: "lp-chip", role: "radio", "data-key": one.name, "aria-checked": String(one === model), "data-model": one.name,
       tabIndex: one === model ? 0 : -1, title: one.name, onclick: () => one !== model && take(one) }, shortTitle(one))));
+    picker.querySelector("[aria-checked=true]").scrollIntoView({ block: "nearest", inline: "nearest" });
     about.replaceChildren(describe(model));
   }
   picker.addEventListener("keydown", (event) => {
@@ -60,9 +66,8 @@ export async function mount(root, { firstModel, title }) {
     if (!step) return;
     event.preventDefault();
     const chips = [...picker.children], next = chips[(chips.indexOf(document.activeElement) + step + chips.length) % chips.length];
-    const { model } = next.dataset;
+    next.focus();
     next.click();
-    picker.querySelector(`[data-model="${model}"]`)?.focus();
   });
   window.addEventListener("latent-road", ({ detail: { road: taken, ms } }) => {
     where.className = `lp-where ${taken}`;
@@ -74,6 +79,13 @@ export async function mount(root, { firstModel, title }) {
   window.latentReady = true;
 }
 
+/** Of the head only the picker and what follows stay in sight while the page scrolls. */
+function stickTo(root, picker) {
+  const block = root.closest(".block") ?? root;
+  block.classList.add("lp-sticky");
+  new ResizeObserver(() => { block.style.top = `${8 - picker.offsetTop}px`; }).observe(root);
+}
+
 const FAMILIES = { autoencoder: "Autoencoder", vae: "Variational autoencoder" };
 
 /** One line of facts. @param {import("./catalogue.js").Model} model */
@@ -81,11 +93,11 @@ function describe(model) {
   const m = model.metrics, facts = [
     FAMILIES[model.family] ?? model.family, `${model.latent_dim} numbers per picture`,
     model.parameters >= 1e6 ? `${(model.parameters / 1e6).toFixed(1)} M parameters` : `${Math.round(model.parameters / 1000)} k parameters`,
-    m.nelbo ? `${m.nelbo.toFixed(1)} nats` : m.mse && `squared error ${m.mse.toFixed(4)}`,
-    m.label_kept && `keeps the class of ${Math.round(100 * m.label_kept)} %`,
+    m.nelbo ? `negative ELBO ${m.nelbo.toFixed(1)} nats` : m.mse && `squared error ${m.mse.toFixed(4)}`,
+    m.label_kept && `${Math.round(100 * m.label_kept)} % of reconstructions keep their class`,
     model.conditions.length && "told the class", model.licence,
   ];
-  return make("span", { title: "Measured on the test set; the model card has the rest." }, facts.filter(Boolean).join("  ·  "));
+  return make("span", { title: "Measured on the test set; lower nats and errors are better. The model card has the rest." }, facts.filter(Boolean).join("  ·  "));
 }
 
 function switchTheme() {

@@ -1,23 +1,28 @@
 // The large picture under the hand, and what the classifier sees in it.
 
-import { className } from "./catalogue.js";
+import { classifierNamed } from "./catalogue.js";
 import { make } from "./dom.js";
 import { paint, shapeOf } from "./paint.js";
 
-/** @param {{testId?: string, small?: boolean}} options */
-export function createPicture({ testId, small }) {
-  const canvas = make("canvas", { class: "lp-large", "data-testid": testId ?? null, "data-road": "server", "data-ms": "0", role: "img", "aria-label": "The decoded picture" });
-  const name = make("strong", {}, "–"), sure = make("span", { class: "lp-sure" }, "\u00a0"), bars = make("div", { class: "lp-bars" });
+/** @param {string} testId */
+export function createPicture(testId) {
+  const canvas = make("canvas", { class: "lp-large", "data-testid": testId, "data-road": "server", "data-ms": "0", role: "img" });
+  const name = make("strong"), sure = make("span", { class: "lp-sure" }), bars = make("div", { class: "lp-bars", "aria-hidden": "true" });
   const seen = make("div", { class: "lp-seen" }, make("span", {}, "looks like"), name, sure, bars);
-  const element = make("div", { class: `lp-picture${small ? " small" : ""}` }, canvas, seen);
+  const aloud = make("span", { class: "lp-aloud", "aria-live": "polite" });
+  const element = make("div", { class: "lp-picture" }, canvas, seen, aloud);
   let classes = [], spans = [];
 
   /** Which model the picture is of. @param {import("./catalogue.js").Model} model */
-  function of(model, classCount) {
-    seen.hidden = !model.classifier;
-    classes = Array.from({ length: classCount }, (_, k) => className(model, k));
+  function of(model) {
+    classes = model.classifier ? classifierNamed(model.classifier).classes : [];
+    seen.hidden = !classes.length;
+    element.classList.toggle("alone", seen.hidden);
+    name.textContent = "–";
+    sure.textContent = "\u00a0";
+    canvas.setAttribute("aria-label", "The decoded picture");
     spans = classes.map(() => make("span"));
-    bars.replaceChildren(...classes.map((text, k) => make("div", { title: text }, make("label", {}, text), spans[k])));
+    bars.replaceChildren(...classes.map((text, k) => make("div", { title: text }, make("b", {}, text), spans[k])));
     bars.classList.toggle("words", classes.some((text) => text.length > 2));
   }
 
@@ -28,15 +33,20 @@ export function createPicture({ testId, small }) {
     canvas.dataset.ms = ms.toFixed(2);
   }
 
-  /** @param {Float32Array|null} chances a probability per class */
+  /** @param {Float32Array} chances a probability per class */
   function judge(chances) {
-    if (!chances) return;
     const best = chances.indexOf(Math.max(...chances));
     name.textContent = classes[best];
     sure.textContent = `${Math.floor(100 * chances[best])} % sure`;
-    canvas.setAttribute("aria-label", `The decoded picture; the classifier sees ${classes[best]}`);
     spans.forEach((span, k) => { span.style.transform = `scaleX(${Math.max(0.01, chances[k])})`; });
   }
 
-  return { element, canvas, of, draw, judge };
+  /** Say the verdict to those who do not see it. */
+  function tell() {
+    if (!classes.length) return;
+    aloud.textContent = `Looks like ${name.textContent}, ${sure.textContent}`;
+    canvas.setAttribute("aria-label", `The decoded picture; the classifier sees ${name.textContent}, ${sure.textContent}`);
+  }
+
+  return { element, canvas, of, draw, judge, tell };
 }

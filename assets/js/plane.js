@@ -5,10 +5,10 @@
  */
 const dot = (a, b) => { let sum = 0; for (let i = 0; i < a.length; i++) sum += a[i] * b[i]; return sum; };
 const minus = (a, b) => a.map((value, i) => value - b[i]);
-const unit = (size, index) => { const axis = new Float32Array(size); axis[index] = 1; return axis; };
+const unit = (size, index) => { const axis = new Float32Array(size); if (index < size) axis[index] = 1; return axis; };
 const scaled = (a, by) => a.map((value) => value * by);
 
-/** Two dimensions of the latent itself. @returns {Plane} */
+/** Two dimensions of the latent itself; a latent of one number has no second. @returns {Plane} */
 export function planeOfDims(size, i, j, reach = 3.2) {
   return { u: unit(size, i), v: unit(size, j), centre: new Float32Array(size), reach, across: `z${i}`, up: `z${j}` };
 }
@@ -82,9 +82,11 @@ export function nearest(atlas, z, k, among = atlas.count) {
   return best.map(({ index, distance }) => ({ index, distance: Math.sqrt(distance) }));
 }
 
-/** How often the five nearest others on the map share a code's class (leave one out): a share from 0 to 1. */
+/** How often the five nearest others on the map share a code's class (leave one out): a share from 0 to 1, or null for too few codes. */
 export function neighbourAccuracy(xy, labels, k = 5) {
-  const n = labels.length, distances = new Float64Array(k), indices = new Int32Array(k);
+  const n = labels.length;
+  if (n <= k) return null;
+  const distances = new Float64Array(k), indices = new Int32Array(k);
   let right = 0;
   for (let a = 0; a < n; a++) {
     distances.fill(Infinity);

@@ -1,23 +1,24 @@
 // The two roads from a latent to a picture: the net in this page (onnxruntime-web), or a short request to the engine.
 
 import { classifierNamed, liveUrl, runtimeUrl } from "./catalogue.js";
+import { say } from "./dom.js";
 
 /** "auto" takes the browser where it can; "browser" and "server" are a person's choice. */
 let wish = "auto";
 export const setRoad = (road) => { wish = road; };
 
 let runtime = null;
-/** onnxruntime-web, loaded once. */
+/** onnxruntime-web, loaded once; after a failure the next call tries again. */
 export function loadRuntime() {
   runtime ??= (async () => {
     const base = runtimeUrl();
-    if (!base || typeof WebAssembly !== "object") throw new Error("no runtime");
+    if (!base || typeof WebAssembly !== "object") throw new Error("This browser or this server has no runtime for nets.");
     const ort = await import(base + "ort.wasm.min.mjs");
     ort.env.wasm.wasmPaths = base;
     ort.env.wasm.numThreads = 1;
     ort.env.logLevel = "error";
     return ort;
-  })();
+  })().catch((error) => { runtime = null; throw error; });
   return runtime;
 }
 
@@ -41,30 +42,31 @@ async function fetched(address, options) {
   } catch {
     throw new Error("The server does not answer. Is it still running? The picture follows again when it is back.");
   }
-  if (!answer.ok) throw new Error((await answer.text()) || "The server could not answer.");
+  if (!answer.ok) {
+    const ours = answer.headers.get("content-type")?.startsWith("text/plain");
+    throw new Error((ours && await answer.text()) || `The server could not answer (status ${answer.status}).`);
+  }
   return answer;
 }
 
 /** Whether this model is decoded in the browser, if the runtime loads. @param {import("./catalogue.js").Model} model */
 const wantsBrowser = (model) => wish !== "server" && model.browser && !!runtimeUrl();
 
-/** Loads what the browser road needs, so that the first move is quick. @returns {Promise<"browser"|"server">} the road that will be taken */
+const ready = new Set();
+/** Loads what the browser road needs, so that the first move is quick. Where that fails the server serves, and nothing is lost. */
 export async function prepare(model) {
-  if (!wantsBrowser(model)) return "server";
+  if (!wantsBrowser(model)) return;
   try {
     await session(model.onnx);
     if (model.classifier) await session(classifierNamed(model.classifier).onnx);
     ready.add(model.onnx);
-    return "browser";
   } catch {
-    failed.add(model.onnx); // no wasm, or the file did not arrive: the server serves, nothing is lost
-    return "server";
+    if (wish === "browser") say("This browser could not load what it needs to run the model itself; the server computes the pictures.");
   }
 }
-const ready = new Set(), failed = new Set();
 
 /** @returns {"browser"|"server"} the road a decode takes right now; the server serves until the net has arrived */
-export const roadOf = (model) => (wantsBrowser(model) && ready.has(model.onnx) && !failed.has(model.onnx) ? "browser" : "server");
+export const roadOf = (model) => (wantsBrowser(model) && ready.has(model.onnx) ? "browser" : "server");
 
 /**
  * Latents to pictures, in front of everything else.
@@ -112,23 +114,42 @@ export async function classify(model, pixels) {
   return new Float32Array(await answer.arrayBuffer());
 }
 
-let tiler = null, asked = 0;
+let tiler = null, asked = 0, tilerBroken = false;
 const waiting = new Map();
-/** The same as decode for many pictures, off the hand's way: in a worker, or on the server. */
+
+/** The worker that decodes behind the page. A browser that cannot run it lets the server do its work. */
+function startTiler() {
+  const worker = new Worker(new URL("./tiler.js", import.meta.url), { type: "module" });
+  worker.onmessage = ({ data: { id, pixels, error } }) => {
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    if (error) reject(new Error(error));
+    else resolve(pixels);
+  };
+  worker.onerror = () => {
+    tilerBroken = true;
+    for (const { reject } of waiting.values()) reject(new Error("The worker could not run."));
+    waiting.clear();
+  };
+  return worker;
+}
+
+/** The same as decode for many pictures, off the hand's way: in a worker, or on the server. @returns {Promise<Float32Array>} */
 export async function decodeBehind(model, z, y, n) {
-  if (roadOf(model) === "server") return decodeOnServer(model, z, y, n);
-  if (!tiler) {
-    tiler = new Worker(new URL("./tiler.js", import.meta.url), { type: "module" });
-    tiler.onmessage = ({ data: { id, pixels, error } }) => {
-      const { resolve, reject } = waiting.get(id);
-      waiting.delete(id);
-      if (error) reject(new Error(error));
-      else resolve(pixels);
-    };
+  if (roadOf(model) === "browser" && !tilerBroken) {
+    try {
+      tiler ??= startTiler();
+      const id = ++asked;
+      const request = { id, runtime: runtimeUrl(), onnx: liveUrl(model.onnx), z, y, n, latent: model.latent_dim, conditions: model.conditions.length };
+      return await new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        tiler.postMessage(request);
+      });
+    } catch {
+      tilerBroken = true; // the server does it from now on
+    }
   }
-  const id = ++asked;
-  tiler.postMessage({ id, runtime: runtimeUrl(), onnx: liveUrl(model.onnx), z, y, n, latent: model.latent_dim, conditions: model.conditions.length });
-  return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+  return decodeOnServer(model, z, y, n);
 }
 
 /**

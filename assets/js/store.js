@@ -5,12 +5,12 @@ import { say } from "./dom.js";
 /**
  * @typedef {{letter: string, model: string, point: string, label: string}} Pin
  * @typedef {Object} Choice
- * @property {string} model @property {string} second model beside it, or "" @property {string} point an expression @property {string} label class that a conditional model is told, or ""
+ * @property {string} model @property {string} second model beside it, or "" @property {string} point an expression @property {string} label class that a conditional model is told: its number, "none", or "" for the class of an atlas point
  * @property {string} plane "axes", "dims:i,j" or "pins:ABC" @property {Pin[]} pins @property {string} layers letters of what the map shows
  * @property {"place"|"picture"} hand what a second model shares with the first: the place in sigmas, or the nearest test picture
  * @property {"auto"|"browser"|"server"} road
  */
-export const LAYERS = { m: "Pictures", c: "Codes", s: "Spread" };
+export const LAYERS = { m: "Pictures", c: "Codes", s: "Posteriors" };
 const DEFAULTS = { model: "", second: "", point: "", label: "", plane: "axes", pins: [], layers: "mc", hand: "place", road: "auto" };
 const REMEMBERED = ["model", "second", "point", "label", "plane", "pins"]; // what undo brings back
 const DEEPEST = 200;
@@ -20,15 +20,15 @@ let choice = { ...DEFAULTS };
 let past = [], future = [];
 const listeners = new Set();
 
+/** A point that only this page knows, because its numbers are too many for a link. @param {string} point */
+export const isLocal = (point) => point.startsWith("here:");
+
 export const chosen = () => choice;
 export const canUndo = () => past.length > 0;
 export const canRedo = () => future.length > 0;
 
 /** Call back after every change with the choice and the set of names that changed. */
-export function onChange(listener) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
+export const onChange = (listener) => listeners.add(listener);
 
 /** Change some of it. Undo brings back what was before, unless `remember` is false. @param {Partial<Choice>} changes */
 export function choose(changes, remember = true) {
@@ -64,18 +64,18 @@ function become(next) {
 
 // The address: every view is a link
 
-/** The query string of the view, without what is at its default. */
-export function query() {
+/** The query string of the view, without what is at its default and, for others, without what is this browser's own. */
+export function query(forOthers = false) {
   const old = new URLSearchParams(location.search), values = new URLSearchParams();
-  for (const [key, value] of old) if (key.startsWith("__")) values.append(key, value); // Gradio's own, such as __theme
+  if (!forOthers) for (const [key, value] of old) if (key.startsWith("__")) values.append(key, value); // Gradio's, such as __theme
   if (old.has("tab")) values.set("tab", old.get("tab"));
-  for (const name of ["model", "second", "point", "label", "plane", "layers", "hand", "road"]) {
+  for (const name of ["model", "second", "point", "label", "plane", "layers", "hand", ...(forOthers ? [] : ["road"])]) {
     if (choice[name] !== DEFAULTS[name]) values.set(name, choice[name]);
   }
   if (choice.pins.length) values.set("pins", choice.pins.map(pinText).join(";"));
   return values.toString().replace(/%3A/g, ":").replace(/%2C/g, ",").replace(/%3B/g, ";").replace(/%40/g, "@");
 }
-export const link = () => `${location.origin}${location.pathname}?${query()}`;
+export const link = () => `${location.origin}${location.pathname}?${query(true)}`;
 
 const pinText = ({ letter, model, point, label }) => [letter, model, point, label].filter((part, i) => i < 3 || part).join("@");
 const pinOf = (text) => { const [letter, model, point, label = ""] = text.split("@"); return { letter, model, point, label }; };
@@ -103,8 +103,9 @@ export function readAddress({ models, firstModel }) {
   };
   take("model", (value) => models.includes(value), (value) => `The link asks for the model “${value}”, which is not here; this is ${firstModel}.`);
   take("second", (value) => value === "" || models.includes(value), (value) => `The link asks for the second model “${value}”, which is not here.`);
-  take("point", (value) => value.length <= 4096, () => "The point in the link is too long; it was left out.");
-  take("label", (value) => /^\d{0,2}$/.test(value), (value) => `The link asks for the class “${value}”, which is no number.`);
+  take("point", (value) => value.length <= 4096 && !isLocal(value), (value) => (isLocal(value)
+    ? "This point has too many numbers for a link; it lived on the page it was made on." : "The point in the link is too long; it was left out."));
+  take("label", (value) => /^(\d{0,2}|none)$/.test(value), (value) => `The link asks for the class “${value}”, which is no number.`);
   take("plane", (value) => /^(axes|dims:\d{1,4},\d{1,4}|pins:[A-Z]{3})$/.test(value), (value) => `The link asks for the map “${value}”, which this page cannot draw.`);
   take("layers", (value) => [...value].every((letter) => letter in LAYERS), (value) => `The link asks to show “${value}” on the map, which this page does not know.`);
   take("hand", (value) => ["place", "picture"].includes(value), (value) => `The link asks for the hand “${value}”; there are place and picture.`);

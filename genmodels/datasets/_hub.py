@@ -13,8 +13,8 @@ from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_downl
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from tqdm import tqdm
 
-from ._base import Images, check_split
-from ._parquet import BadPictures, Progress, read
+from ._base import Images, Progress, check_split
+from ._parquet import BadPictures, read
 
 LIMIT = 200 * 10**6  # bytes that one split may weigh
 SPARE = 100 * 10**6  # bytes that stay free on the disk

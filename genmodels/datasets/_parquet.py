@@ -1,7 +1,6 @@
 """Parquet files of labelled pictures, as datasets on the Hub have them."""
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,11 @@ import pyarrow.parquet as parquet
 import torch
 from PIL import Image
 
-from ._base import Images
+from ._base import Images, Progress
 
 DECODED = 2 * 10**9  # bytes that the pictures may fill in memory
 SIDE = 1024  # pixels of the longest side of a picture
 BATCH = 512
-
-Progress = Callable[[int, int, str], None]  # done, total, "bytes" or "pictures"
 
 
 class BadPictures(ValueError):

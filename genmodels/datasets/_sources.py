@@ -6,17 +6,17 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
-from ._base import Images, check_split
+from ._base import Images, Progress, check_split
 
 SHAPE = (1, 28, 28)
 
 
-def load_grey_set(name: str, hub: str, classes: tuple[str, ...], split: str, source: Path | None) -> Images:
+def load_grey_set(name: str, hub: str, classes: tuple[str, ...], split: str, source: Path | None, progress: Progress | None = None) -> Images:
     """28x28 grey pictures and labels of one split. ValueError or OSError say in words what is wrong with a source."""
     check_split(split)
     if source is None:
         from ._hub import load_parquet  # pyarrow and the Hub's client are needed on this road only
-        images, where = load_parquet(hub, classes, split), hub
+        images, where = load_parquet(hub, classes, split, progress), hub
     else:
         where = Path(source) / f"{name}.npz" if Path(source).is_dir() else Path(source)
         if not where.is_file():

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import torch
-from sklearn.datasets import load_digits
 
 from ._base import Images, check_split
 
@@ -17,6 +16,7 @@ TRAIN = 1400  # of 1,797; the writers of the last pictures are not those of the 
 def load(split: str = "train", source: Path | None = None) -> Images:
     """The digits; `source` is not needed, they are embedded."""
     check_split(split)
+    from sklearn.datasets import load_digits  # half the time that importing all datasets would take
     data = load_digits()
     part = slice(None, TRAIN) if split == "train" else slice(TRAIN, None)
     pixels = torch.from_numpy(data.images[part] * (255 / 16)).round().byte()[:, None]

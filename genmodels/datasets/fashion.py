@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ._base import Images
+from ._base import Images, Progress
 from ._sources import load_grey_set
 
 TITLE = "Clothes (Fashion-MNIST)"
@@ -12,6 +12,6 @@ CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
 HUB = "zalando-datasets/fashion_mnist"
 
 
-def load(split: str = "train", source: Path | None = None) -> Images:
+def load(split: str = "train", source: Path | None = None, progress: Progress | None = None) -> Images:
     """60,000 or 10,000 pictures from `source` (an .npz, or a folder with fashion_mnist.npz in it), else from the Hub."""
-    return load_grey_set("fashion_mnist", HUB, CLASSES, split, source)
+    return load_grey_set("fashion_mnist", HUB, CLASSES, split, source, progress)

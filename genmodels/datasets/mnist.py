@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ._base import Images
+from ._base import Images, Progress
 from ._sources import load_grey_set
 
 TITLE = "Handwritten digits (MNIST)"
@@ -12,6 +12,6 @@ CLASSES = tuple("0123456789")
 HUB = "ylecun/mnist"
 
 
-def load(split: str = "train", source: Path | None = None) -> Images:
+def load(split: str = "train", source: Path | None = None, progress: Progress | None = None) -> Images:
     """60,000 or 10,000 pictures from `source` (an .npz, or a folder with mnist.npz in it), else from the Hub."""
-    return load_grey_set("mnist", HUB, CLASSES, split, source)
+    return load_grey_set("mnist", HUB, CLASSES, split, source, progress)

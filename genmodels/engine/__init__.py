@@ -1,5 +1,6 @@
 """The engine: the only gate to weights. It owns the device, the loaded models and the batching; NumPy in, NumPy out."""
 
+import logging
 import threading
 from concurrent.futures import Future
 from functools import cached_property
@@ -168,14 +169,14 @@ class Known:
 
     @cached_property
     def problem(self) -> str | None:
+        """Why the folder cannot be used, in one sentence; None where it can."""
         try:
-            self.checkpoint.blueprint, self.checkpoint.hash  # asked for what they raise
-        except OSError as error:
-            return f"{self.checkpoint.name}: a file cannot be read ({error})."
-        except TypeError as error:
-            return f"{self.checkpoint.name}: config.json has a value of the wrong kind ({error})."
-        except ValueError as error:
+            self.checkpoint.check(), self.checkpoint.hash  # asked for what they raise
+        except BadCheckpoint as error:
             return str(error)
+        except Exception as error:  # whatever a stranger's folder does, it spoils itself alone
+            logging.exception("checkpoint %s cannot be used", self.checkpoint.name)
+            return f"{self.checkpoint.name}: the folder cannot be used ({type(error).__name__}: {error!s:.150})."
         return None
 
 
@@ -187,7 +188,7 @@ def _stamp(folder: Path) -> tuple:
 def _state(path: Path) -> tuple[int, int] | None:
     try:
         state = path.stat()
-    except FileNotFoundError:
+    except OSError:  # what else it is that stands in the way is said when the file is read
         return None
     return state.st_mtime_ns, state.st_size
 

@@ -30,6 +30,13 @@ class Job:
         """Jobs of one kind are answered together."""
         return self.checkpoint.folder, self.checkpoint.hash, self.task, self.y is None
 
+    def begins(self) -> bool:
+        """Whether it is to be answered; from here on it can no longer be cancelled. One that was cancelled is over, once."""
+        if self.future.running() or self.future.set_running_or_notify_cancel():
+            return True
+        self.done = len(self.x)
+        return False
+
     def take(self, rows: np.ndarray) -> None:
         """The next rows of the answer, copied: a picture never travels with its neighbours' memory."""
         self.parts.append(rows.copy())
@@ -76,7 +83,9 @@ class Queue:
         try:
             while (jobs := self._next()) is not None:
                 wanted = [len(job.x) - job.done for job in jobs]
-                self._answer(list(zip(jobs, shares(wanted, self.device.rows), strict=False)))
+                shared = zip(jobs, shares(wanted, self.device.rows), strict=False)
+                if parts := [(job, rows) for job, rows in shared if job.begins()]:
+                    self._answer(parts)
                 if unfinished := [job for job in jobs if job.done < len(job.x)]:
                     with self.bell:
                         self.waiting[jobs[0].kind] = unfinished + self.waiting.get(jobs[0].kind, [])  # the oldest stays first
@@ -90,7 +99,7 @@ class Queue:
             left = [job for jobs in self.waiting.values() for job in jobs]
             self.waiting.clear()
         for job in left:
-            if job.future.running() or job.future.set_running_or_notify_cancel():
+            if job.begins():
                 job.fail(RuntimeError("The engine was closed before it could answer."))
 
     def _next(self) -> list[Job] | None:
@@ -101,7 +110,7 @@ class Queue:
                 if self.closed:
                     return None
                 _, jobs = self.waiting.popitem(last=False)
-            if jobs := [job for job in jobs if job.future.running() or job.future.set_running_or_notify_cancel()]:
+            if jobs := [job for job in jobs if not job.future.cancelled() or job.begins()]:
                 return jobs
 
     def _answer(self, parts: list[tuple[Job, int]]) -> None:

@@ -24,12 +24,13 @@ def evaluate(checkpoint: Checkpoint, test: Images, classifier: Classifier | None
     """Measure a checkpoint on test pictures and write metrics.json, README.md and, for a generative model, atlas.npz and sheets.
 
     Returns the metrics. `train_size`, the number of training pictures, is for the card. A card that is there
-    already keeps its words; its table is written again.
+    already keeps its words; what it says of the measures, the training and the settings is written again.
     """
     model = checkpoint.load().to(device)
     size = (checkpoint.folder / "model.safetensors").stat().st_size
     about = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": size, "pictures": len(test), "weights": checkpoint.hash}
-    made: dict[str, tuple[bytes, str]] = {}
+    files: dict[str, bytes] = {}
+    pictures: dict[str, str] = {}
     if isinstance(model, LatentModel):
         subject = Subject(model, test, classifier)
         chosen = chosen_pictures(subject)
@@ -38,19 +39,19 @@ def evaluate(checkpoint: Checkpoint, test: Images, classifier: Classifier | None
         if classifier is None:
             metrics["left_out"] = [f"Left out, for want of a classifier of this data set: {', '.join(NEED_CLASSIFIER)}."]
         made = sheets(subject)
+        pictures = {name: text for name, (_, text) in made.items()}
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)
-        write_whole(checkpoint.folder / "atlas.npz", file.getvalue())
+        files = {"atlas.npz": file.getvalue()} | {name: content for name, (content, _) in made.items()}
     else:
         metrics = measure_classifier(model, test) | about
     metrics = _rounded(metrics)
-    for name, (content, _) in made.items():
-        write_whole(checkpoint.folder / name, content)
-    write_whole(checkpoint.folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False).encode())
+    files["metrics.json"] = json.dumps(metrics, indent=1, allow_nan=False).encode()
     readme = checkpoint.folder / "README.md"
-    text = card.with_table(readme.read_text(encoding="utf-8"), metrics) if readme.exists() else \
-        card.card(checkpoint, metrics, {name: alt for name, (_, alt) in made.items()}, train_size)
-    write_whole(readme, text.encode())
+    text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, train_size) if readme.exists() else \
+        card.card(checkpoint, metrics, pictures, train_size)
+    for name, content in (files | {"README.md": text.encode()}).items():  # all together, once nothing can be refused any more
+        write_whole(checkpoint.folder / name, content)
     return metrics
 
 

@@ -94,7 +94,7 @@ def _squared_error(a: Tensor, b: Tensor) -> float:
 def _elbo(subject: Subject) -> dict:
     """Negative ELBO in nats with weight one on the KL term, the mean of DRAWS codes per picture (Kingma & Welling 2013, eq. 3)."""
     model = subject.model
-    if not (model.can("posterior") and hasattr(model, "log_likelihood")):
+    if not (model.can("posterior") and model.can("log_likelihood")):
         return {}
 
     def terms(x: Tensor, y: Tensor, index: Tensor) -> Tensor:

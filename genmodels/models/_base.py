@@ -12,6 +12,7 @@ from torch.distributions import Normal
 ABILITIES = {  # what a model may offer beyond decode, and what the page says where it does not
     "encode": "This family has no encoder: it makes pictures from latents but cannot turn a picture into a latent.",
     "posterior": "This family gives one code per picture, not a distribution of codes.",
+    "log_likelihood": "This family does not say how likely a picture is, so there is no ELBO to measure.",
     "score": "This family has no critic that judges how real a picture looks.",
     "path": "This family makes a picture in one step, so there is no path of steps to watch.",
     "solve": "This family has no closed-form solution; it is trained by gradient steps.",
@@ -88,6 +89,10 @@ class LatentModel(Trainable):
         """The distribution q(z | x) that a picture's code is drawn from."""
         raise NotImplementedError
 
+    def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """log p(x | z) [B] in nats, of pictures x given their latents z."""
+        raise NotImplementedError
+
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The critic's judgement [B]; higher looks more real to it."""
         raise NotImplementedError
@@ -111,6 +116,14 @@ class LatentModel(Trainable):
         if not self.conditions:
             return None
         return torch.zeros(n, len(self.conditions), device=self.device) if y is None else y
+
+
+def check_square(family: str, image_shape: tuple[int, ...], least: int = 1) -> None:
+    """ValueError unless pictures are square and at least `least` pixels wide: the nets here halve and double both sides alike."""
+    _, height, width = image_shape
+    if height != width or width < least:
+        small = f" and at least {least}x{least}" if least > 1 else ""
+        raise ValueError(f"{family} config: image_shape must be that of square pictures{small}, not {height}x{width}.")
 
 
 def to_pixels(x: Tensor) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ..knobs import knob
 from ..nets import ConvDecoder, ConvEncoder, mlp, start_dim
-from ._base import LatentModel
+from ._base import LatentModel, check_square
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Config:
     conditions: tuple[str, ...] = ()
 
     def __post_init__(self):
+        check_square("autoencoder", self.image_shape)
         if self.tied and self.net == "conv":
             raise ValueError("autoencoder config: tied weights need net = linear or mlp; a convolutional decoder is no transpose of its encoder.")
         if self.net == "linear" and self.error == "cross-entropy":

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..knobs import knob
 from ..nets import ConvDecoder, ConvEncoder
-from ._base import LatentModel
+from ._base import LatentModel, check_square
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class Config:
     likelihood: str = knob("bernoulli", "how pixels scatter around the decoded picture", choices=("bernoulli", "gaussian"))
     conditions: tuple[str, ...] = knob((), "names of the classes or attributes that both halves are told", 1, 60)
     unsaid: float = knob(0.1, "share of training pictures whose condition is withheld", 0, 1)
+
+    def __post_init__(self):
+        check_square("vae", self.image_shape)
 
 
 class VAE(LatentModel):

@@ -1,7 +1,6 @@
 """Train a recipe from the command line: python -m genmodels.train recipes/mnist-vae-2d.json --data FOLDER"""
 
 import argparse
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,13 +10,16 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ..checkpoint import find
+from ..checkpoint import Checkpoint, write_whole
 from ..datasets import DATASETS
 from .lock import Locked
 from .loop import CannotGoOn
 from .recipe import load_plan
 from .runs import Run
 from .training import Training
+
+WHOLE = ("model.safetensors", "config.json")  # in this order: config.json says that the folder is whole
+MEASURED = ("metrics.json", "atlas.npz", "samples.png", "manifold.png", "README.md")  # what is said about some weights, and untrue of others
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
                     training.stop()
                     print(f"Stopped at step {progress.step} and saved. The same command goes on from here.")
                     return 128 + received[0]
+        if args.out:
+            _copy_checkpoint(run, args.out)
     except (ValueError, OSError, Locked) as error:
         print(error, file=sys.stderr)
         return 2
@@ -42,8 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped at once; what was saved last is kept.", file=sys.stderr)
         return 130
-    if args.out:
-        _copy_checkpoint(run, args.out)
     return 0
 
 
@@ -101,11 +103,16 @@ def _signals() -> Iterator[list[int]]:
 
 
 def _copy_checkpoint(run: Run, out: Path) -> None:
+    """Put the finished checkpoint below out. Where it replaces another, nothing that was said about that one stays."""
     target = out / run.name
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("model.safetensors", "config.json"):  # config last: its presence means whole
-        shutil.copy2(run.folder / "checkpoint" / name, target / name)
-    print(f"{target}: {find(out)[run.name].hash}")
+    new = {name: (run.folder / "checkpoint" / name).read_bytes() for name in WHOLE}
+    if any(not (target / name).exists() or (target / name).read_bytes() != content for name, content in new.items()):
+        for name in ("config.json", *MEASURED):
+            (target / name).unlink(missing_ok=True)
+        for name, content in new.items():
+            write_whole(target / name, content)
+    print(f"{target}: {Checkpoint(target).hash}")
 
 
 if __name__ == "__main__":

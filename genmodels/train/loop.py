@@ -28,7 +28,7 @@ class Diverged(CannotGoOn):
 
 @dataclass(frozen=True)
 class Progress:
-    """What one update gave. Losses stay tensors: reading them makes a GPU wait, so the reader decides when."""
+    """What one update gave. Losses stay tensors: whoever needs numbers reads them, once for many steps."""
 
     step: int
     losses: dict[str, Tensor]
@@ -50,8 +50,9 @@ class Trainer:
         self.recipe = recipe
         self.half = recipe.precision == "bfloat16" or recipe.precision == "auto" and has_bfloat16(self.device)
         self.step = 0
-        self.rate_factor = 1.0  # halved after a divergence, or changed by a person while it runs
+        self.rate_factor = 1.0  # halved after a divergence
         self.bad = 0  # steps in a row whose loss was not a number
+        self.unread: list[Tensor] = []  # whether the last steps were bad: read one step late on a GPU, which need not wait then
         self.parts = 1  # two where a whole batch does not fit into memory
         self.stage: Stage | None = None
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -75,6 +76,7 @@ class Trainer:
             losses = self._update(stage, done)
             self.step += 1
             yield Progress(self.step, losses)
+        self._read(0)
 
     def start(self, stage: Stage) -> None:
         """Make the optimizers of a stage. Called by the loop, and before a state is loaded."""
@@ -106,23 +108,29 @@ class Trainer:
         index = self._batch()
         x = self.images.floats(index).to(memory_format=torch.channels_last)
         y = self.images.one_hot(index) if self.model.conditions else None
-        losses, finite = {}, True
+        losses, bad = {}, torch.zeros((), device=self.device)
         for player, optimizer in self.optimizers.items():
             terms = self._gradients(player, optimizer, x, y)
             for group in optimizer.param_groups:
                 group["lr"] = stage.rate * self.rate_factor * _rate(stage, done)
-            if good := bool(terms["loss"].isfinite()):
-                optimizer.step()
-            finite &= good
+            optimizer.found_inf = (~terms["loss"].isfinite()).float()  # where it is 1, a fused optimizer leaves out the step itself
+            optimizer.step()
+            bad += optimizer.found_inf
             losses |= terms if len(self.optimizers) == 1 else {f"{player} {name}": value for name, value in terms.items()}
-        self.bad = 0 if finite else self.bad + 1
-        if self.bad >= PATIENCE:
-            raise Diverged("The loss was not a number three times in a row. A smaller learning rate usually helps.")
-        if finite:
-            decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
-            with torch.no_grad():
-                torch._foreach_lerp_(*self._followed, 1 - decay)
+        self.unread.append(bad)
+        self._read(1 if self.device.type == "cuda" else 0)
+        decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(*self._followed, 1 - decay)
         return losses
+
+    def _read(self, late: int) -> None:
+        """Look at how the steps went, all but the latest few. Diverged where too many in a row were bad."""
+        while len(self.unread) > late:
+            self.bad = self.bad + 1 if self.unread.pop(0) > 0 else 0
+            if self.bad >= PATIENCE:
+                self.unread.clear()
+                raise Diverged("The loss was not a number three times in a row. A smaller learning rate usually helps.")
 
     def _gradients(self, player: str, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
         """Loss terms of a player, whose parameters now hold the gradients. What does not fit at once goes through in two halves."""

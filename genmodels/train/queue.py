@@ -31,5 +31,5 @@ class Queue:
                 found.append((run, about))
         return sorted(found, key=lambda pair: (pair[1]["created"], pair[0].name))
 
-    def unfinished(self, owner: str | None = None) -> list[tuple[Run, dict]]:
-        return [(run, about) for run, about in self.runs(owner) if about["state"] in UNFINISHED]
+    def unfinished(self) -> list[tuple[Run, dict]]:
+        return [(run, about) for run, about in self.runs() if about["state"] in UNFINISHED]

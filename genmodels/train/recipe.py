@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import FAMILIES
+from ..checkpoint import FAMILIES, FIELDS
 from ..datasets import DATASETS
 from ..knobs import check, from_dict, knob
 from ..models import ABILITIES, LatentModel
@@ -51,9 +51,8 @@ class Plan:
 
 def plan_from(values: dict) -> Plan:
     """A plan from JSON. ValueError says in one sentence what does not fit."""
-    known = {"format", "family", "dataset", "model", "recipe", "licence"}
-    if not isinstance(values, dict) or set(values) - known:
-        raise ValueError(f"A recipe has the keys {', '.join(sorted(known))} and no others.")
+    if not isinstance(values, dict) or set(values) - FIELDS:
+        raise ValueError(f"A recipe has the keys {', '.join(sorted(FIELDS))} and no others.")
     if values.get("format") != 1:
         raise ValueError(f"This program reads format 1, not {values.get('format')!r}.")
     family, dataset = values.get("family"), values.get("dataset")

@@ -34,10 +34,11 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path, plan: Plan, owner: str = "") -> "Run":
-        """A new run folder that asks for a plan. FileExistsError if there is one already."""
+        """A new run folder that asks for a plan. FileExistsError if there is one already; one that was never whole is begun again."""
         run = cls(folder)
-        run.folder.mkdir(parents=True)
-        (run.folder / "frames").mkdir()
+        if (run.folder / "run.json").exists():
+            raise FileExistsError(f"{run.folder} holds a run already; choose another folder, or remove it.")
+        (run.folder / "frames").mkdir(parents=True, exist_ok=True)
         run._write_about({"asked": plan.to_json(), "state": "waiting", "owner": owner, "why": "", "created": time.time()})
         return run
 
@@ -103,14 +104,14 @@ class Run:
         """Keep pictures of fixed latents, reconstructions and codes of fixed test pictures, as the model makes them now."""
         if not isinstance(model, LatentModel):
             return
-        some = test.to(model.device)
+        some = test.first(MAPPED).to(model.device)
         y = some.one_hot(slice(0, FIXED)) if model.conditions else None
         z = torch.from_numpy(latents(0, FIXED, model.latent_shape)).to(model.device)
         shown = {"samples": to_pixels(model.decode(z, y))}
         if model.can("encode"):
-            x, every = some.floats(slice(0, FIXED)), some.one_hot(slice(0, MAPPED)) if model.conditions else None
+            x, every = some.floats(slice(0, FIXED)), some.one_hot(slice(None)) if model.conditions else None
             shown["reconstructions"] = to_pixels(model.decode(model.encode(x, y), y))
-            shown["codes"] = model.encode(some.floats(slice(0, MAPPED)), every).cpu().numpy().astype(np.float16)
+            shown["codes"] = model.encode(some.floats(slice(None)), every).cpu().numpy().astype(np.float16)
         content = BytesIO()
         np.savez_compressed(content, **shown)
         write_whole(self.folder / "frames" / f"{step:09d}.npz", content.getvalue())

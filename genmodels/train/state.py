@@ -58,6 +58,7 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 def _restore(trainer: Trainer, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     trainer.step, trainer.rate_factor, trainer.bad = int(metadata["step"]), float(metadata["rate_factor"]), 0
+    trainer.unread.clear()
     for part, module in (("model", trainer.model), ("average", trainer.average)):
         module.load_state_dict({k.removeprefix(f"{part}/"): v for k, v in tensors.items() if k.startswith(f"{part}/")})
     stage, _ = trainer.stage_at(max(0, trainer.step - 1))

@@ -16,15 +16,16 @@ from pathlib import Path
 
 import torch
 
-from ..datasets import DATASETS, Images
 from .lock import Lock, Locked
 from .loop import CannotGoOn, Progress
 from .queue import UNFINISHED, Queue
 from .runs import Run
+from .sets import Sets
 from .training import Training
 
 SLICE = 2.0  # seconds that one owner trains before the next one does
 GLANCE = 0.2  # seconds between looks at what others ask for
+TELL_EVERY = 1.0  # seconds between two sentences about pictures on their way
 DEATHS = 3  # times a run may take the process down with it before it is given up
 
 
@@ -33,7 +34,8 @@ class Worker:
         self.queue, self.data, self.device, self.leaving = Queue(folder), data, device, leaving
         self.turns: dict[str, tuple[Training, Iterator[Progress]]] = {}  # by owner; the first one is next
         self.unsaid: dict[str, tuple[Run, str]] = {}  # runs that paused because not even their run.json could be written
-        self._sets: dict[tuple[str, str], Images] = {}
+        self.awaited: dict[str, tuple[float, str]] = {}  # runs whose pictures are on their way: when and what their run.json was told
+        self._sets = Sets(data, device)
         self._turn = Path(folder) / ".turn"  # names the run being trained: where the process dies, it is the suspect
 
     def serve(self) -> None:
@@ -86,15 +88,18 @@ class Worker:
             except OSError:
                 continue  # still no room; the next look tries again
         trained = {training.run.name: owner for owner, (training, _) in self.turns.items()}
+        waiting = set()  # owners whose turn it is as soon as the pictures are there
         for run, about in self.queue.unfinished():
             if run.name in self.unsaid:
                 continue
             if run.asked_to_stop():
                 self._stop(run, trained.get(run.name))
-            elif about["owner"] not in self.turns and not self.leaving.is_set():
+            elif about["owner"] not in {*self.turns, *waiting} and not self.leaving.is_set():
                 self._begin(run, about)
+                waiting |= {about["owner"]} if run.name in self.awaited else set()
 
     def _stop(self, run: Run, owner: str | None) -> None:
+        self.awaited.pop(run.name, None)
         try:
             if owner is None:
                 run.ended("stopped")
@@ -104,28 +109,38 @@ class Worker:
             self._explain(run, str(error))
 
     def _begin(self, run: Run, about: dict) -> None:
-        """Give a run its place in the turns, or say in its run.json why it cannot have one."""
+        """Give a run its place in the turns, or say in its run.json why it cannot have one, or not yet."""
         try:
             if about.get("deaths", 0) >= DEATHS:
                 raise ValueError(f"The training process died {DEATHS} times while it trained this. A smaller net or batch may help.")
             if run.about["state"] not in UNFINISHED:
                 return
             self._suspect(run.name)
-            train, test = self._images(about["asked"]["dataset"], "train"), self._images(about["asked"]["dataset"], "test")
-            training = Training(run, train, test, self.device)
+            if not (images := self._sets.get(about["asked"]["dataset"])):
+                self._await(run, self._sets.progress(about["asked"]["dataset"]))
+                return
+            self.awaited.pop(run.name, None)
+            training = Training(run, *images, self.device)
             if about.get("deaths") and training.trainer.step > about.get("step", 0):
                 run.write(deaths=0)  # it got on since it began the last time, so it is not what kills the process
         except Locked:
             return  # another process trains it; whoever finds it running and free goes on with it
         except Exception as error:  # whatever a plan or a source of data can do wrong ends this run, not the worker
+            self.awaited.pop(run.name, None)
             self._explain(run, str(error) or type(error).__name__)
             return
         self.turns[about["owner"]] = training, iter(training)
 
-    def _images(self, dataset: str, split: str) -> Images:
-        if (dataset, split) not in self._sets:
-            self._sets[dataset, split] = DATASETS[dataset].load(split, self.data).to(torch.device(self.device))
-        return self._sets[dataset, split]
+    def _await(self, run: Run, why: str) -> None:
+        """Say in run.json how far its pictures are, at most once a second."""
+        told, before = self.awaited.setdefault(run.name, (0.0, ""))
+        if why != before and time.monotonic() - told > TELL_EVERY:
+            lock = Lock(run.folder / "lock")
+            try:
+                run.write(why=why)
+            finally:
+                lock.release()
+            self.awaited[run.name] = time.monotonic(), why
 
     def _explain(self, run: Run, why: str) -> None:
         """Keep the traceback of the error being handled for whoever repairs this, and see that run.json says why."""
@@ -137,17 +152,18 @@ class Worker:
             self.unsaid[run.name] = run, why
 
     def _suspect(self, name: str | None) -> None:
+        """Name the run that is trained now, and those whose pictures are being loaded."""
         with suppress(OSError):  # on a full disk nobody is named, and nobody will be blamed
-            if name is None:
-                self._turn.unlink(missing_ok=True)
+            if names := {*filter(None, [name]), *self.awaited}:
+                self._turn.write_text("\n".join(sorted(names)), encoding="utf-8")
             else:
-                self._turn.write_text(name, encoding="utf-8")
+                self._turn.unlink(missing_ok=True)
 
     def _blame(self) -> None:
-        """A run that was being trained when the last process died is counted as its possible cause."""
+        """A run that was trained, or waited for its pictures, when the last process died is counted as its possible cause."""
         if self._turn.exists():
             for run, about in self.queue.unfinished():
-                if run.name == self._turn.read_text(encoding="utf-8"):
+                if run.name in self._turn.read_text(encoding="utf-8").split("\n"):
                     run.write(deaths=about.get("deaths", 0) + 1)
 
 

@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from ..checkpoint import NAME
+from ..checkpoint import FAMILIES, NAME
+from ..models import Trainable
 from .lock import Lock, Locked
 from .queue import UNFINISHED, Queue
 from .recipe import Plan, plan_from
@@ -21,6 +23,8 @@ from .runs import Run
 PER_OWNER = 3  # unfinished runs: one is trained, two wait
 OWNERS = 16  # who train at the same time, each with a model in memory
 MOST_STEPS = 200_000  # updates that one run may ask for
+MOST_PARAMETERS = 4_000_000  # all of them are saved every few seconds, several times
+MOST_WORK = {"cpu": 5e10, "cuda": 5e12}  # floating-point operations of one update, which nobody can interrupt; about a second
 TERM_AFTER, KILL_AFTER = 0.8, 3.0  # seconds after which a stop is no longer a request
 CLOSE_WITHIN = 8.0  # seconds that the worker has to save everything when the server goes
 
@@ -52,6 +56,7 @@ class Service:
         plan = plan_from(json.loads(json.dumps(plan.to_json())))  # a form can be forged: every range is checked here
         if plan.recipe.steps > MOST_STEPS:
             raise Refused(f"A training here may take {MOST_STEPS:,} steps at most, not {plan.recipe.steps:,}.")
+        _check_size(plan, MOST_WORK[self.device])
         me = _hidden(owner)
         with self._guard:
             unfinished = self._queue.unfinished()
@@ -162,6 +167,29 @@ class Service:
                 if self._closed.is_set():
                     return
                 self._process = self._spawn()
+
+
+def _check_size(plan: Plan, most_work: float) -> None:
+    """Refused where a net or an update is too large: a stop, and everybody else's turn, wait until an update is done."""
+    family = FAMILIES[plan.family]
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in family(plan.model).parameters())
+    if parameters > MOST_PARAMETERS:
+        raise Refused(f"A net that is trained here may have {MOST_PARAMETERS:,} parameters, not {parameters:,}. Fewer channels or blocks help.")
+    work = _work_per_picture(family(plan.model)) * plan.recipe.batch
+    if work > most_work:
+        raise Refused(f"One update of this training takes {work / 1e9:.3g} billion operations; here it may take {most_work / 1e9:.3g}. "
+                      "A smaller batch or a smaller net helps.")
+
+
+def _work_per_picture(model: Trainable) -> float:
+    """Floating-point operations of an update of all players for each picture of the batch, counted while two go through."""
+    x = torch.zeros(2, *model.image_shape)
+    y = torch.zeros(2, len(model.conditions)) if model.conditions else None
+    with FlopCounterMode(display=False) as counter:
+        for player in model.players():
+            model.loss(x, y, player)["loss"].backward()
+    return counter.get_total_flops() / len(x)
 
 
 def _hidden(owner: str) -> str:

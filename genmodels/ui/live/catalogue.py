@@ -15,6 +15,8 @@ from ...models import ABILITIES, LatentModel
 LARGEST = 8 << 20  # bytes of weights that are sent to a browser
 ACRONYMS = {"mnist", "pca", "ae", "vae", "cvae", "gan"}
 FORMAT = b"1"  # goes up when atlas_for_browser writes something else, so that no browser keeps an old one
+MOST_PLACES = 32  # in a gallery
+MOST_CODES = 10_000  # in an atlas
 HEADER = 1024  # bytes of the atlas that list its arrays; a multiple of 8, so that the arrays are aligned
 ARRAYS = {"codes": "<f4", "labels": "u1", "xy": "<f4", "axes": "<f4", "centre": "<f4", "std": "<f4", "reach": "<f4"}
 
@@ -30,9 +32,10 @@ def catalogue(engine: Engine) -> dict:
                 models.append(_model(engine, name))
             else:
                 classifiers[name] = _classifier(engine, name)
-        except (ValueError, OSError) as error:
+        except Exception as error:  # whatever a stranger's folder does, the others are listed
             logging.warning("checkpoint %s is left out: %s", name, error)
-            models.append({"name": name, "title": title(name), "error": str(error)})
+            said = str(error) if str(error).startswith(name) else f"{name} cannot be used: {error}"
+            models.append({"name": name, "title": title(name), "error": said})
     return {"models": models, "classifiers": classifiers, "device": engine.device_name}
 
 
@@ -44,8 +47,7 @@ def title(name: str) -> str:
 
 def _model(engine: Engine, name: str) -> dict:
     checkpoint, model = engine.checkpoint(name), engine.blueprint(name)
-    about, metrics = checkpoint.about, checkpoint.metrics()
-    json.dumps([about, metrics], allow_nan=False)  # a NaN in one folder would make the whole list unreadable
+    about, metrics = checkpoint.about, checked_metrics(checkpoint.metrics(), int(np.prod(model.latent_shape)))
     size = (checkpoint.folder / "model.safetensors").stat().st_size
     dataset = DATASETS.get(str(about["dataset"]))
     return {
@@ -59,6 +61,28 @@ def _model(engine: Engine, name: str) -> dict:
         "onnx": address(engine, name, "decoder.onnx"), "atlas": address(engine, name, "atlas.bin"),
         "browser": size <= LARGEST and len(model.latent_shape) == 1,
     }
+
+
+def checked_metrics(metrics, size: int) -> dict:
+    """What the page shows of metrics.json, for latents of `size` numbers; ValueError names the entry that does not fit."""
+    if not isinstance(metrics, dict):
+        raise ValueError("metrics.json must hold a JSON object.")
+    fits = {
+        **dict.fromkeys(("mse", "nelbo", "label_kept"), _is_number),
+        "effects": lambda value: isinstance(value, list) and len(value) == size and all(map(_is_number, value)),
+        "names": lambda value: isinstance(value, list) and len(value) == size and all(
+            one is None or isinstance(one, dict) and isinstance(one.get("name"), str) and _is_number(one.get("r")) for one in value),
+        "gallery": lambda value: isinstance(value, list) and len(value) <= MOST_PLACES and all(
+            isinstance(one, dict) and isinstance(one.get("point"), str) and isinstance(one.get("why"), str) for one in value),
+    }
+    for key, test in fits.items():
+        if key in metrics and not test(metrics[key]):
+            raise ValueError(f"{key} in metrics.json is not what this program writes there; measure the model again with python -m genmodels.evaluate.")
+    return {key: metrics[key] for key in fits if key in metrics}
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
 
 
 def _classifier(engine: Engine, name: str) -> dict:
@@ -89,11 +113,26 @@ def atlas_for_browser(path: Path) -> bytes:
             arrays = {name: stored[name].astype(kind) for name, kind in ARRAYS.items() if name in stored.files}
     except Exception as error:  # a foreign zip fails in many ways
         raise ValueError(f"{path.parent.name}: atlas.npz cannot be read ({error}).") from None
-    if missing := {"codes", "labels", "xy"} - set(arrays):
-        raise ValueError(f"{path.parent.name}: atlas.npz has no {min(missing)}.")
+    _check_atlas(path.parent.name, arrays)
     for name, array in arrays.items():
         content = array.tobytes()
         entries.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape), "offset": offset})
         parts.append(content + bytes(-len(content) % 8))
         offset += len(parts[-1])
     return json.dumps({"arrays": entries}).ljust(HEADER - 1).encode("ascii") + b"\n" + b"".join(parts)
+
+
+def _check_atlas(name: str, arrays: dict[str, np.ndarray]) -> None:
+    """ValueError in words if a page could not draw these arrays."""
+    if missing := set(ARRAYS) - {"std"} - set(arrays):
+        raise ValueError(f"{name}: atlas.npz has no {min(missing)}.")
+    shape = arrays["codes"].shape
+    count, size = (shape[0], int(np.prod(shape[1:]))) if len(shape) > 1 else (0, 0)
+    shapes = {"labels": (count,), "xy": (count, 2), "axes": (min(2, size), size), "centre": (size,), "reach": (), "std": arrays["codes"].shape}
+    if not 1 <= count <= MOST_CODES:
+        raise ValueError(f"{name}: atlas.npz must hold 1 to {MOST_CODES} codes.")
+    for key, shape in shapes.items():
+        if key in arrays and arrays[key].shape != shape:
+            raise ValueError(f"{name}: {key} in atlas.npz must have the shape {list(shape)}, not {list(arrays[key].shape)}.")
+    if not all(np.isfinite(array).all() for array in arrays.values()) or arrays["reach"] <= 0:
+        raise ValueError(f"{name}: atlas.npz has numbers that no map can show.")
