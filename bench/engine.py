@@ -57,7 +57,8 @@ def main() -> int:
     for name, values in rates.items():
         print(f"{name:32} {median(values):8.0f} pictures/s   rounds: {' '.join(f'{value:.0f}' for value in values)}")
     ratios = [ours / rate for rate in bare]
-    print(f"engine beside bare: {ratios[0]:.2f} and {ratios[1]:.2f} (bar {BAR} of the faster one, {'a training beside' if args.training else 'nothing beside'})")
+    beside = "a training beside" if args.training else "nothing beside"
+    print(f"engine beside bare: {ratios[0]:.2f} and {ratios[1]:.2f} (bar {BAR} of the faster one, {beside})")
     return 0 if min(ratios) >= BAR else 1
 
 

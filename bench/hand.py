@@ -16,14 +16,14 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from playwright.sync_api import Page, sync_playwright
 
 from bench.beside import training
+from tests.conftest import BROWSERS, QUIET
 
+ROOT = Path(__file__).parents[1]
 MOVES, ROUNDS, DRAG = 40, 5, 5.0
 BARS = {"browser": 15, "server": 5, "frames": 55}  # times faster than the plain app; pictures a second
 WHILE_TRAINING = {"browser": 16, "server": 50}  # milliseconds
@@ -57,7 +57,8 @@ PLAIN = """(box) => new Promise((done) => {
 
 FRAMES = """async (seconds) => {
   const map = document.querySelector('[data-testid="latent-map"]'), picture = document.querySelector('[data-testid="latent-picture"]');
-  const box = map.getBoundingClientRect(), at = (k) => ({ bubbles: true, pointerId: 1, button: 0, clientX: box.left + box.width * (0.5 + 0.4 * Math.sin(k / 23)), clientY: box.top + box.height * (0.5 + 0.4 * Math.cos(k / 31)) });
+  const box = map.getBoundingClientRect(), at = (k) => ({ bubbles: true, pointerId: 1, button: 0,
+    clientX: box.left + box.width * (0.5 + 0.4 * Math.sin(k / 23)), clientY: box.top + box.height * (0.5 + 0.4 * Math.cos(k / 31)) });
   let drawn = 0, shown = 0, fresh = false, k = 0;
   const watch = new MutationObserver(() => { drawn++; fresh = true; });
   watch.observe(picture, { attributeFilter: ['data-ms'] });
@@ -136,7 +137,6 @@ def opened(browser, address: str, ready: str) -> tuple[Page, float]:
 
 
 def measure(args) -> bool:
-    from conftest import BROWSERS, QUIET
     chromium = next(filter(None, map(shutil.which, BROWSERS)))
     ours, other = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder, \
@@ -152,9 +152,11 @@ def measure(args) -> bool:
         plain_page.wait_for_timeout(1500)
         results: dict[str, list[float]] = {"plain": [], "browser": [], "server": [], "frames": []}
         with training(Path(folder)) if args.training else nullcontext():
-            ours_is, plain_is = ('[data-testid="latent-slider-0"]', '[data-testid="latent-picture"]', OURS), ("input[type=range]", "#plain-picture", PLAIN)
+            ours_is = '[data-testid="latent-slider-0"]', '[data-testid="latent-picture"]', OURS
+            plain_is = "input[type=range]", "#plain-picture", PLAIN
             for _ in range(ROUNDS):
-                for name, page, (*where, how) in (("plain", plain_page, plain_is), ("browser", pages["browser"], ours_is), ("server", pages["server"], ours_is)):
+                for name, page, (*where, how) in (("plain", plain_page, plain_is), ("browser", pages["browser"], ours_is),
+                                                  ("server", pages["server"], ours_is)):
                     page.bring_to_front()
                     results[name] += page.evaluate(MOVE.replace("HOW", how), [MOVES, *where])
                 pages["browser"].bring_to_front()

@@ -363,7 +363,8 @@ def test_the_runtime_travels_small_and_once(url, browser):
     page = context.new_page()
     page.goto(f"{url}/?model=mnist-vae-2d")
     page.wait_for_selector(f'{PICTURE}[data-road="browser"]')
-    sizes = "() => performance.getEntriesByType('resource').filter(e => e.name.includes('onnxruntime-web')).map(e => [e.encodedBodySize, e.decodedBodySize, e.transferSize])"
+    sizes = """() => performance.getEntriesByType('resource').filter(e => e.name.includes('onnxruntime-web'))
+        .map(e => [e.encodedBodySize, e.decodedBodySize, e.transferSize])"""
     first = np.array(page.evaluate(sizes)).sum(0)
     assert first[0] < 0.4 * first[1]  # compressed on the way
     page.reload()
@@ -385,8 +386,10 @@ def test_the_javascript_normals_and_points_are_those_of_python(visit):
     from genmodels.latent.points import BadPoint, resolve
     page = visit()
     base = page.evaluate("performance.getEntriesByType('resource').map(e => e.name).find(n => n.endsWith('/js/picker.js')).replace('picker.js', '')")
-    theirs = page.evaluate("async base => { const { latent } = await import(base + 'normal.js'); return [0, 1, 7, 123456, 4294967295].map(s => [...latent(s, 500)]); }", base)
-    ours = [latents(seed, 1, (500,))[0] for seed in (0, 1, 7, 123456, 4294967295)]
+    seeds = [0, 1, 7, 123456, 4294967295]
+    script = "async ([base, seeds]) => { const { latent } = await import(base + 'normal.js'); return seeds.map(s => [...latent(s, 500)]); }"
+    theirs = page.evaluate(script, [base, seeds])
+    ours = [latents(seed, 1, (500,))[0] for seed in seeds]
     assert np.array_equal(np.float32(theirs), np.array(ours))
 
     texts = ["seed:7", "atlas:3", "mix(A, B, 0.4)", "seed:7 + 2*A - 0.5*B", "-A", "mix(mix(A, B, 0.5), seed:2, -0.25)", "z:AACAPwAAAMA", "2*seed:1",
@@ -401,7 +404,9 @@ def test_the_javascript_normals_and_points_are_those_of_python(visit):
     script = """async ([base, texts, known]) => {
         const { resolve, BadPoint } = await import(base + 'points.js'), { latent } = await import(base + 'normal.js');
         const lookup = (kind, key) => kind === 'seed' ? latent(key, 2) : known[`${kind} ${key}`] ?? null;
-        return texts.map((text) => { try { return [...resolve(text, lookup, 2)]; } catch (error) { if (error instanceof BadPoint) return null; throw error; } });
+        return texts.map((text) => {
+            try { return [...resolve(text, lookup, 2)]; } catch (error) { if (error instanceof BadPoint) return null; throw error; }
+        });
     }"""
     answers = page.evaluate(script, [base, texts, {f"{kind} {key}": value for (kind, key), value in known.items()}])
     assert answers == [python(text) for text in texts]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..datasets import Images
 from ..models import Trainable
+from ..nets import out_of_memory
 from ..normal import hashed
 from .recipe import Recipe, Stage
 
@@ -137,7 +138,7 @@ class Trainer:
         try:
             return self._backward(player, optimizer, x, y)
         except RuntimeError as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             if self.parts == 2 or len(x) == 1:
                 raise CannotGoOn("There is not enough memory for this training. A smaller batch or a smaller net helps.") from None
@@ -193,10 +194,6 @@ def _rate(stage: Stage, done: int) -> float:
     """The share of the highest rate that step number `done` of a stage uses."""
     warm = min(1.0, (done + 1) / min(WARMUP, stage.steps))
     return warm if stage.schedule == "constant" else warm * (1 + cos(pi * done / stage.steps)) / 2
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:
