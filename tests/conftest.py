@@ -119,3 +119,51 @@ def browser(chromium) -> Iterator:
         running = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def bundled(tmp_path_factory) -> Iterator:
+    """An engine over the models that the repository brings."""
+    from genmodels.engine import Engine
+    engine = Engine(Path(__file__).parents[1] / "checkpoints", device="cpu", cache=tmp_path_factory.mktemp("cache"))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def url(bundled, tmp_path_factory, chromium) -> Iterator[str]:
+    """The address of the whole page, served from this process."""
+    from starlette.middleware import Middleware
+
+    from genmodels.ui import page
+    from genmodels.ui.live.routes import LiveRoutes
+    from genmodels.ui.serve import launch
+    from genmodels.ui.theme import ASSETS, look
+    running = launch(page(bundled, "mnist-vae-2d"), port=0, data_dir=tmp_path_factory.mktemp("data"),
+                     middleware=[Middleware(LiveRoutes, engine=bundled, assets=ASSETS)], look=look())
+    yield running.url.rstrip("/")
+    running.close()
+
+
+@pytest.fixture
+def visit(url, browser) -> Iterator:
+    """Open a view in a browser of its own; the test fails at its end if the page complained in the console."""
+    from .explore_page import PICTURE, settle
+    contexts, complaints = [], []
+
+    def open_view(query="", road="server", width=1280, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        forced = f"&road={road}" if road else ""
+        page.goto(f"{url}/?{query}{forced}")
+        page.wait_for_selector(f'{PICTURE}[data-road="{road or "server"}"]:not([data-ms="0"])')
+        settle(page)
+        return page
+
+    yield open_view
+    for context in contexts:
+        context.close()
+    assert not [text for text in complaints if "manifest" not in text]
