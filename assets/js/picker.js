@@ -93,7 +93,7 @@ function describe(model) {
   const m = model.metrics, facts = [
     FAMILIES[model.family] ?? model.family, `${model.latent_dim} numbers per picture`,
     model.parameters >= 1e6 ? `${(model.parameters / 1e6).toFixed(1)} M parameters` : `${Math.round(model.parameters / 1000)} k parameters`,
-    m.nelbo ? `negative ELBO ${m.nelbo.toFixed(1)} nats` : m.mse && `squared error ${m.mse.toFixed(4)}`,
+    m.nelbo > 0 ? `negative ELBO ${m.nelbo.toFixed(1)} nats` : m.mse && `squared error ${m.mse.toFixed(4)}`,
     m.label_kept && `${Math.round(100 * m.label_kept)} % of reconstructions keep their class`,
     model.conditions.length && "told the class", model.licence,
   ];
