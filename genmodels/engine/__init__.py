@@ -208,8 +208,11 @@ def _checked(what: str, values, kind: type, shape: tuple[int, ...]) -> np.ndarra
         raise ValueError(f"{what} must be uint8, from 0 to 255, not {values.dtype}.")
     if values.dtype.kind not in "fiub":
         raise ValueError(f"{what} must be numbers, not {values.dtype}.")
-    with np.errstate(over="ignore"):
-        values = np.array(values, kind, order="C")
+    if values.dtype == kind:
+        values = values.copy(order="C")
+    else:
+        with np.errstate(over="ignore"):  # said below
+            values = np.array(values, kind, order="C")
     if not np.isfinite(values).all():
         raise ValueError(f"{what} must be finite numbers; there is a NaN or an infinity among them.")
     return values

@@ -1,21 +1,23 @@
 """The device: loads models, keeps them up to a budget of bytes, and runs one batch at a time."""
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..checkpoint import GREY_LEVEL, Checkpoint, answers_of
 from ..datasets import floats
 from ..models import LatentModel, Trainable, to_pixels
 from ..nets import out_of_memory
 
-TASKS: dict[str, Callable[[Trainable, Tensor, Tensor | None], Tensor]] = {
-    "decode": lambda model, z, y: model.decode(z, y),
-    "encode": lambda model, pixels, y: model.encode(floats(pixels.permute(0, 3, 1, 2)), y),
-    "classify": lambda model, pixels, _: model(floats(pixels.permute(0, 3, 1, 2))).softmax(1),
+TASKS: dict[str, Callable[..., Tensor]] = {
+    "decode": lambda model, z, y=None: model.decode(z, y),
+    "encode": lambda model, pixels, y=None: model.encode(floats(pixels.permute(0, 3, 1, 2)), y),
+    "classify": lambda model, pixels: model(floats(pixels.permute(0, 3, 1, 2))).softmax(1),
 }
 
 
@@ -28,6 +30,7 @@ class Device:
     def __init__(self, place: str, budget: int, rows: int):
         self.place, self.budget, self.rows = torch.device(place), budget, rows
         self.loaded: OrderedDict[tuple, tuple[Trainable, bool, int]] = OrderedDict()  # least recently used first
+        self.traces: dict[tuple, dict[str, Callable[..., Tensor]]] = {}  # of loaded models, by task
         if self.place.type == "cuda":
             torch.set_float32_matmul_precision("high")  # TF32; convolutions use it anyway
 
@@ -60,12 +63,23 @@ class Device:
 
     def _compute(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
         model, half = self._model(checkpoint)
-        here = [None if values is None else torch.from_numpy(values).to(self.place) for values in (x, y)]
+        if y is None and task == "decode" and model.conditions:
+            y = np.zeros((len(x), len(model.conditions)), np.float32)  # nothing said
+        here = [torch.from_numpy(values).to(self.place) for values in (x, y) if values is not None]
         with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half and task == "decode"):
-            out = TASKS[task](model, *here)
+            out = self._answering(checkpoint, model, task, here)(*here)
             if not out.isfinite().all():
                 raise FloatingPointError(f"{checkpoint.name} gives numbers that are not finite here; try values closer to zero.")
             return to_pixels(out) if task == "decode" else out.float().cpu().numpy()
+
+    def _answering(self, checkpoint: Checkpoint, model: Trainable, task: str, example: list[Tensor]) -> Callable[..., Tensor]:
+        """The task as a function; on a processor traced, which runs without Python's lock, so that fifty callers do not slow it."""
+        if self.place.type != "cpu":
+            return partial(TASKS[task], model)
+        traces = self.traces.setdefault((checkpoint.folder, checkpoint.hash), {})
+        if task not in traces:
+            traces[task] = traced(model, task, example)
+        return traces[task]
 
     def _model(self, checkpoint: Checkpoint) -> tuple[Trainable, bool]:
         """The model on this device, and whether bfloat16 is good enough for its pictures."""
@@ -83,9 +97,35 @@ class Device:
     def _make_room(self, size: int) -> None:
         """Drop models, the least recently used first, until `size` more bytes fit the budget."""
         while self.loaded and size + sum(held for *_, held in self.loaded.values()) > self.budget:
-            self.loaded.popitem(last=False)
+            self.traces.pop(self.loaded.popitem(last=False)[0], None)
         if self.place.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def traced(model: Trainable, task: str, example: list[Tensor]) -> Callable[..., Tensor]:
+    """A frozen TorchScript twin of a task, for tensors whose first dimension is free; the task itself where a twin would differ.
+
+    A model whose Python decides by its input, or that is random, cannot be traced: the twin is tried on other rows, more of them.
+    """
+    function = partial(TASKS[task], model)
+    more = [torch.cat([values, values.flip(0), values[:1]]) for values in example]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a trace may get wrong is tried here
+        try:
+            twin = torch.jit.freeze(torch.jit.trace(_Task(model, task).eval(), tuple(example), check_trace=False))
+            same = all(torch.allclose(twin(*rows), function(*rows), atol=1e-5) for rows in (example, more))
+        except RuntimeError:
+            return function
+    return twin if same else function
+
+
+class _Task(nn.Module):
+    def __init__(self, model: Trainable, task: str):
+        super().__init__()
+        self.model, self.task = model, TASKS[task]
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.task(self.model, *inputs)
 
 
 @torch.inference_mode()
