@@ -22,8 +22,8 @@ export function createMap({ onHand, onLeave, testId }) {
     "aria-label": "Map of the latent space. Move with the pointer, by touch, or with the arrow keys; a press or Enter keeps the point.",
   }, mosaic, points, ghost, hand, across, up, legend, busy);
 
-  let view = null, at = [0, 0], xy = null, marked = null, order = 0, drawn = {};
-  const size = () => element.clientWidth || 320;
+  let view = null, at = [0, 0], xy = null, marked = null, order = 0, drawn = {}, side = 320;
+  const size = () => side; // asking the page for it would lay everything out again at every move
   const toScreen = ([x, y]) => [(x / view.plane.reach + 1) / 2 * size(), (1 - y / view.plane.reach) / 2 * size()];
   followHand(element, () => view && { reach: view.plane.reach, at }, onHand, () => view && onLeave());
 
@@ -42,6 +42,7 @@ export function createMap({ onHand, onLeave, testId }) {
       marked = null;
     }
     view = next;
+    side = element.clientWidth || side;
     const { model, plane, atlas, z, y, layers } = view, codes = layers.includes("c");
     if (changed("words", codes)) {
       across.textContent = `${plane.across} →`;
@@ -87,6 +88,7 @@ export function createMap({ onHand, onLeave, testId }) {
   }
 
   function again() {
+    side = element.clientWidth || side;
     if (!view || !element.clientWidth) return;
     const kept = at;
     show(view);

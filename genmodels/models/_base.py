@@ -111,11 +111,11 @@ class LatentModel(Trainable):
         """Whether the family offers an ability. A class method: asking loads no weights."""
         return getattr(cls, ability) is not getattr(LatentModel, ability)
 
-    def said(self, y: Tensor | None, n: int) -> Tensor | None:
-        """y as the nets take it: zeros where nothing is said, None where the model has no conditions."""
+    def said(self, y: Tensor | None, rows: Tensor) -> Tensor | None:
+        """y as the nets take it, beside rows [B, ...]: zeros where nothing is said, None where the model has no conditions."""
         if not self.conditions:
             return None
-        return torch.zeros(n, len(self.conditions), device=self.device) if y is None else y
+        return rows.new_zeros(rows.shape[0], len(self.conditions)) if y is None else y
 
 
 def check_square(family: str, image_shape: tuple[int, ...], least: int = 1) -> None:

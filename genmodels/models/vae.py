@@ -42,25 +42,25 @@ class VAE(LatentModel):
             self.log_std = nn.Parameter(torch.tensor(-1.0))  # one for all pixels (sigma-VAE, Rybkin et al. 2021)
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Normal:
-        mean, log_std = self.encoder(x, self.said(y, len(x))).float().chunk(2, dim=1)
+        mean, log_std = self.encoder(x, self.said(y, x)).float().chunk(2, dim=1)
         return Normal(mean, log_std.clamp(-7, 4).exp())
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.posterior(x, y).mean
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return (self.decoder(z, self.said(y, len(z))).float() / 2).tanh()
+        return (self.decoder(z, self.said(y, z)).float() / 2).tanh()
 
     def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
         """log p(x | z) in nats [B], with pixels in [0, 1] taken as probabilities (Bernoulli) or as values (Gaussian)."""
-        out, pixels = self.decoder(z, self.said(y, len(z))).float(), (x + 1) / 2
+        out, pixels = self.decoder(z, self.said(y, z)).float(), (x + 1) / 2
         if self.config.likelihood == "bernoulli":
             return -F.binary_cross_entropy_with_logits(out, pixels, reduction="none").flatten(1).sum(1)
         error = (out.sigmoid() - pixels) / self.log_std.exp()
         return -(error.square() / 2 + self.log_std + log(2 * pi) / 2).flatten(1).sum(1)
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
-        y = self.said(y, len(x))
+        y = self.said(y, x)
         if y is not None and self.training:
             y = y * (torch.rand(len(y), 1, device=y.device) >= self.config.unsaid)
         q = self.posterior(x, y)
