@@ -364,3 +364,30 @@ def test_a_busy_engine_does_not_hold_up_the_other_roads(live, monkeypatch):
         return listed, waiting, await asyncio.wait_for(decode, 10)
 
     assert asyncio.run(both()) == (200, True, 200)
+
+
+# The hand's own road
+
+
+def test_a_socket_answers_as_a_request_does(client):
+    z = np.float32([0.5, -1.0, 2.0])
+    asked = client.post("/live/decode/vae?n=1", content=z.tobytes()).content
+    with client.websocket_connect("/live/decode/vae") as socket:
+        for _ in range(2):
+            socket.send_bytes(z.tobytes())
+            assert socket.receive_bytes() == asked
+    with client.websocket_connect("/live/classify/digits-classifier") as socket:
+        socket.send_bytes(asked)
+        assert socket.receive_bytes() == client.post("/live/classify/digits-classifier?n=1", content=asked).content
+
+
+def test_a_socket_says_what_is_wrong_and_goes_on(client):
+    with client.websocket_connect("/live/decode/vae") as socket:
+        for body, words in ((b"12", "12 bytes, not 2"), (np.float32([1, np.nan, 0]).tobytes(), "finite")):
+            socket.send_bytes(body)
+            assert words in socket.receive_text()
+        socket.send_bytes(np.zeros(3, np.float32).tobytes())
+        assert len(socket.receive_bytes()) == 64
+    with client.websocket_connect("/live/decode/nobody") as socket:
+        socket.send_bytes(b"")
+        assert "no checkpoint 'nobody'" in socket.receive_text()

@@ -11,6 +11,7 @@ import { classify, decode, decodeBehind, newestWins, prepare, roadOf } from "./r
 import { choose, chosen } from "./store.js";
 
 const NEIGHBOURS = 6, REST = 140; // milliseconds without a move after which the slower things follow
+const PATIENCE = 30; // milliseconds that hand and sliders wait for a picture from the server, so that all are drawn in one frame
 
 /**
  * @param {{main: boolean, onHand: Function, onLeave: Function, onShown?: (z: Float32Array) => void}} hooks
@@ -22,7 +23,14 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   const name = make("h2", { class: "lp-name" }), near = make("div", { class: "lp-near" });
   /** model, atlas, plane, z (placed) and shown (under the hand) of this panel */
   const state = { model: null, atlas: null, plane: null, planeKey: "", z: null, shown: null, y: null };
-  let resting = 0;
+  let resting = 0, moving = 0;
+
+  /** Hand and sliders go where the picture is. */
+  function move(z) {
+    clearTimeout(moving);
+    map.point(z);
+    onShown?.(z);
+  }
 
   const follow = newestWins(async ({ z, since }) => {
     const { model, y } = state;
@@ -31,6 +39,7 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
       if (model !== state.model) return;
       const ms = performance.now() - since;
       picture.draw(model, pixels, road, ms);
+      if (road === "server") move(z);
       if (main) window.dispatchEvent(new CustomEvent("latent-road", { detail: { road, ms } }));
       judge({ model, pixels });
     } catch (error) {
@@ -47,11 +56,12 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   function show(z, since = performance.now()) {
     state.shown = z;
     picture.canvas.setAttribute("aria-busy", "true");
-    map.point(z);
     follow({ z, since });
+    clearTimeout(moving);
+    if (roadOf(state.model) === "browser") move(z);
+    else moving = setTimeout(() => move(z), PATIENCE);
     clearTimeout(resting);
     resting = setTimeout(rest, REST);
-    onShown?.(z);
   }
 
   /** What may wait until the hand rests: the nearest codes, and the verdict said aloud. */

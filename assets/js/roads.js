@@ -87,8 +87,45 @@ async function decodeOnServer(model, z, y, n) {
   const body = new Float32Array(z.length + said.length);
   body.set(z);
   body.set(said, z.length);
-  const answer = await fetched(liveUrl(`decode/${encodeURIComponent(model.name)}?n=${n}`), { method: "POST", body });
-  return planar(new Uint8Array(await answer.arrayBuffer()), model.image_shape, n);
+  return planar(new Uint8Array(await asked(`decode/${encodeURIComponent(model.name)}`, body, n)), model.image_shape, n);
+}
+
+/** The server's answer to n rows: a single one by the quick road, if it is open and free. @returns {Promise<ArrayBuffer>} */
+async function asked(path, body, n) {
+  const quick = n === 1 && conversation(path);
+  return quick ? quick.ask(body) : (await fetched(liveUrl(`${path}?n=${n}`), { method: "POST", body })).arrayBuffer();
+}
+
+const conversations = new Map();
+/**
+ * An open web socket on which one question at a time can be asked, or null while there is none; a request then does.
+ * A browser takes milliseconds to set up a request and next to none for a message.
+ */
+function conversation(path) {
+  let talk = conversations.get(path);
+  if (!talk) {
+    conversations.set(path, talk = { ready: false, failed: false, answer: null });
+    const socket = new WebSocket(liveUrl(path).replace(/^http/, "ws"));
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => { talk.ready = true; };
+    socket.onmessage = ({ data }) => {
+      const { resolve, reject } = talk.answer;
+      Object.assign(talk, { answer: null, ready: true });
+      if (typeof data === "string") reject(new Error(data));
+      else resolve(data);
+    };
+    socket.onclose = () => {
+      talk.answer?.reject(new Error("The server does not answer. Is it still running? The picture follows again when it is back."));
+      setTimeout(() => conversations.delete(path), talk.failed ? 60000 : 2000); // then it is tried again
+      talk.ready = false;
+    };
+    socket.onerror = () => { talk.failed = true; };
+    talk.ask = (body) => new Promise((resolve, reject) => {
+      Object.assign(talk, { answer: { resolve, reject }, ready: false });
+      socket.send(body);
+    });
+  }
+  return talk.ready ? talk : null;
 }
 
 /** uint8 [n, H, W, C] to float32 [n, C, H, W] in [0, 1]. */
@@ -110,11 +147,10 @@ export async function classify(model, pixels) {
   }
   const [channels, height, width] = model.image_shape, size = height * width;
   const body = Uint8Array.from({ length: size * channels }, (_, i) => 255 * pixels[(i % channels) * size + Math.floor(i / channels)] + 0.5);
-  const answer = await fetched(liveUrl(`classify/${encodeURIComponent(model.classifier)}?n=1`), { method: "POST", body });
-  return new Float32Array(await answer.arrayBuffer());
+  return new Float32Array(await asked(`classify/${encodeURIComponent(model.classifier)}`, body, 1));
 }
 
-let tiler = null, asked = 0, tilerBroken = false;
+let tiler = null, lastId = 0, tilerBroken = false;
 const waiting = new Map();
 
 /** The worker that decodes behind the page. A browser that cannot run it lets the server do its work. */
@@ -139,7 +175,7 @@ export async function decodeBehind(model, z, y, n) {
   if (roadOf(model) === "browser" && !tilerBroken) {
     try {
       tiler ??= startTiler();
-      const id = ++asked;
+      const id = ++lastId;
       const request = { id, runtime: runtimeUrl(), onnx: liveUrl(model.onnx), z, y, n, latent: model.latent_dim, conditions: model.conditions.length };
       return await new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });

@@ -12,6 +12,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ...engine import MOST, BadCheckpoint, Engine
 from ...models import LatentModel, Trainable
@@ -35,7 +36,7 @@ class Refused(Exception):
 class LiveRoutes:
     """ASGI middleware: answers what is below /live and passes everything else on.
 
-    GET catalogue.json, models/NAME/HASH/FILE, assets/HASH/PATH; POST decode/NAME?n=N, classify/NAME?n=N.
+    GET catalogue.json, models/NAME/HASH/FILE, assets/HASH/PATH; POST decode/NAME?n=N, classify/NAME?n=N; and web sockets at decode/NAME and classify/NAME.
     """
 
     def __init__(self, app: ASGIApp, engine: Engine, assets: Path):
@@ -49,6 +50,9 @@ class LiveRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "").removeprefix(scope.get("root_path", "").rstrip("/"))
+        if scope["type"] == "websocket" and path.startswith(("/live/decode/", "/live/classify/")):
+            await self._converse(WebSocket(scope, receive, send), *path.split("/")[2:4])
+            return
         if scope["type"] != "http" or not path.startswith("/live/"):
             await self.app(scope, receive, send)
             return
@@ -74,10 +78,8 @@ class LiveRoutes:
                 return await self._model_file(request, name, hash, file)
             case ("GET", "assets", hash, *path):
                 return await self._asset(request, hash, "/".join(path))
-            case ("POST", "decode", name):
-                return await self._decode(request, name)
-            case ("POST", "classify", name):
-                return await self._classify(request, name)
+            case ("POST", "decode" | "classify" as task, name):
+                return await self._considered(request, task, name)
             case (_, "catalogue.json") | (_, "models" | "assets", *_) | (_, "decode" | "classify", _):
                 raise Refused(405, f"{request.method} is not answered here.")
         raise Refused(404, "There is nothing at this address.")
@@ -130,31 +132,60 @@ class LiveRoutes:
 
     # What is asked of the engine
 
-    async def _decode(self, request: Request, name: str) -> Response:
-        model, n = self._blueprint(name), _count(request)
-        if not isinstance(model, LatentModel):
-            raise Refused(400, f"{name} is a classifier: it has no latent space.")
-        latent, told = prod(model.latent_shape), len(model.conditions)
-        body = await _body(request, 4 * n * (latent + told), f"{n} x ({latent} latents + {told} conditions) float32 numbers")
-        numbers = np.frombuffer(body, "<f4")
-        z, y = numbers[:n * latent], numbers[n * latent:].reshape(n, told) if told else None
-        return await self._asked("decode", name, z.reshape(n, *model.latent_shape), y)
+    async def _considered(self, request: Request, task: str, name: str) -> Response:
+        n = _count(request)
+        size, what = self._size(task, name)
+        out = await self._computed(task, name, n, await _body(request, n * size, f"{n} {what}"))
+        return Response(out.tobytes(), media_type=BYTES, headers={"Cache-Control": "no-store"})
 
-    async def _classify(self, request: Request, name: str) -> Response:
-        (channels, height, width), n = self._blueprint(name).image_shape, _count(request)
-        body = await _body(request, n * height * width * channels, f"{n} pictures of {height} x {width} x {channels} bytes")
-        return await self._asked("classify", name, np.frombuffer(body, np.uint8).reshape(n, height, width, channels))
+    async def _converse(self, socket: WebSocket, task: str, name: str) -> None:
+        """The hand's own road: a message with the body of POST TASK/NAME?n=1 is answered as that would be, or by a sentence.
 
-    async def _asked(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None) -> Response:
-        """The engine's answer, raw. Nothing here waits in the event loop: the engine's thread resolves the future."""
+        A browser needs several milliseconds to set up a request, and next to none for a message.
+        """
+        await socket.accept()
         try:
-            out = await asyncio.wrap_future(self.engine.submit(task, name, x, y))
+            while True:
+                body = await socket.receive_bytes()
+                try:
+                    size, what = self._size(task, name)
+                    if len(body) != size:
+                        raise Refused(400, f"A message must be 1 {what}, {size} bytes, not {len(body)}.")
+                    await socket.send_bytes((await self._computed(task, name, 1, body)).tobytes())
+                except Refused as refusal:
+                    await socket.send_text(str(refusal))
+        except (WebSocketDisconnect, KeyError):  # KeyError: a message of text, which this program never sends
+            return
+
+    def _size(self, task: str, name: str) -> tuple[int, str]:
+        """Bytes of one row of a task's body, and what they are."""
+        model = self._blueprint(name)
+        if task == "classify":
+            channels, height, width = model.image_shape
+            return height * width * channels, f"pictures of {height} x {width} x {channels} bytes"
+        if not hasattr(model, "latent_shape"):
+            raise Refused(400, f"{name} is a classifier: it has no latent space.")
+        latent, told = int(np.prod(model.latent_shape)), len(model.conditions)
+        return 4 * (latent + told), f"x ({latent} latents + {told} conditions) float32 numbers"
+
+    async def _computed(self, task: str, name: str, n: int, body: bytes) -> np.ndarray:
+        model = self._blueprint(name)
+        if task == "classify":
+            channels, height, width = model.image_shape
+            return await self._asked(task, name, np.frombuffer(body, np.uint8).reshape(n, height, width, channels))
+        numbers, told = np.frombuffer(body, "<f4"), len(model.conditions)
+        latents = len(numbers) - n * told
+        return await self._asked(task, name, numbers[:latents].reshape(n, *model.latent_shape), numbers[latents:].reshape(n, told) if told else None)
+
+    async def _asked(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+        """The engine's answer. Nothing here waits in the event loop: the engine's thread resolves the future."""
+        try:
+            return await asyncio.wrap_future(self.engine.submit(task, name, x, y))
         except (ValueError, FloatingPointError) as error:
             raise Refused(400, str(error)) from None
         except (MemoryError, RuntimeError) as error:
             logging.warning("%s by %s failed: %s", task, name, error)
             raise Refused(503, "The engine cannot answer now; try again in a moment.") from None
-        return Response(out.tobytes(), media_type=BYTES, headers={"Cache-Control": "no-store"})
 
     def _blueprint(self, name: str) -> Trainable:
         try:
