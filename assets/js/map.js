@@ -68,11 +68,14 @@ export function createMap({ onHand, onLeave, testId }) {
     if (mine === order) busy.hidden = true;
   }
 
-  /** Put the hand at a latent. @param {Float32Array} z */
+  /** Where the hand goes, for the next key; `point` draws it there. @param {Float32Array} z */
+  const aim = (z) => { at = coordinates(view.plane, z); };
+
+  /** Draw the hand at a latent. @param {Float32Array} z */
   function point(z) {
-    at = coordinates(view.plane, z);
-    const clamp = (value) => Math.min(size(), Math.max(0, value)), [x, y] = toScreen(at).map(clamp);
-    hand.classList.toggle("outside", Math.max(Math.abs(at[0]), Math.abs(at[1])) > view.plane.reach);
+    const there = coordinates(view.plane, z);
+    const clamp = (value) => Math.min(size(), Math.max(0, value)), [x, y] = toScreen(there).map(clamp);
+    hand.classList.toggle("outside", Math.max(...there.map(Math.abs)) > view.plane.reach);
     hand.style.setProperty("--x", `${x}px`);
     hand.style.setProperty("--y", `${y}px`);
   }
@@ -98,7 +101,7 @@ export function createMap({ onHand, onLeave, testId }) {
   new MutationObserver(again).observe(document.body, { attributeFilter: ["class"] }); // light and dark
 
   return {
-    element, show, point, mark,
+    element, show, aim, point, mark,
     latentAt: (z, [x, y]) => moved(view.plane, z, x, y),
     /** Share of codes whose five nearest neighbours on this map have their class, or null. */
     accuracy: () => (xy ? neighbourAccuracy(xy, view.atlas.labels) : null),

@@ -55,6 +55,7 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   /** Show a latent now. `since` is when the hand moved. */
   function show(z, since = performance.now()) {
     state.shown = z;
+    map.aim(z);
     picture.canvas.setAttribute("aria-busy", "true");
     follow({ z, since });
     clearTimeout(moving);

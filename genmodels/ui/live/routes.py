@@ -5,7 +5,6 @@ import json
 import logging
 from collections.abc import Callable
 from hashlib import sha256
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ...engine import MOST, BadCheckpoint, Engine
-from ...models import LatentModel, Trainable
+from ...models import Trainable
 from .catalogue import address, atlas_for_browser, catalogue
 from .compressed import SMALL, Compressed, chosen
 from .files import Files
