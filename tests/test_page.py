@@ -114,4 +114,5 @@ def test_the_focus_stays_on_what_was_pressed(visit):
 def test_nothing_overflows(visit, width, scheme, query):
     page = visit(query, width=width, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("Math.max(...[...document.querySelectorAll('.lp-sets, .lp-bar, .lp-card')].map(one => one.getBoundingClientRect().right))") <= width
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
