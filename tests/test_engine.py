@@ -216,6 +216,19 @@ def test_latents_that_do_not_fit_are_refused_in_words(engine, z, sentence):
         engine.decode("vae", z)
 
 
+def test_a_class_may_be_said_or_not_from_one_request_to_the_next(tmp_path):
+    model = tiny_model("vae", conditions=DIGITS)
+    save_tiny(model, tmp_path / "cvae")
+    engine = Engine(tmp_path, device="cpu", cache=tmp_path)
+    pixels, y = np.full((2, 8, 8, 1), 90, np.uint8), np.eye(10, dtype=np.float32)[[3, 7]]
+    x = torch.full((2, 1, 8, 8), 90 / 127.5 - 1)
+    for said in (None, y, None):
+        expected = model.encode(x, None if said is None else torch.from_numpy(said)).detach().numpy()
+        assert np.allclose(engine.encode("cvae", pixels, said), expected, atol=1e-2)  # kept as float16
+    assert not np.allclose(engine.encode("cvae", pixels), engine.encode("cvae", pixels, y), atol=1e-3)
+    engine.close()
+
+
 def test_pictures_and_conditions_that_do_not_fit_are_refused_in_words(engine):
     with pytest.raises(ValueError, match="must be uint8"):
         engine.encode("vae", np.zeros((1, 8, 8, 1)))

@@ -60,7 +60,7 @@ export function loadAtlas(model) {
 }
 
 /** One line of JSON that lists the arrays, then the arrays. @param {ArrayBuffer} buffer */
-export function readAtlas(buffer) {
+function readAtlas(buffer) {
   const bytes = new Uint8Array(buffer), end = bytes.indexOf(10);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
   const kinds = { float32: Float32Array, uint8: Uint8Array };

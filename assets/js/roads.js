@@ -9,7 +9,7 @@ export const setRoad = (road) => { wish = road; };
 
 let runtime = null;
 /** onnxruntime-web, loaded once; after a failure the next call tries again. */
-export function loadRuntime() {
+function loadRuntime() {
   runtime ??= (async () => {
     const base = runtimeUrl();
     if (!base || typeof WebAssembly !== "object") throw new Error("This browser or this server has no runtime for nets.");

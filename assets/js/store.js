@@ -65,7 +65,7 @@ function become(next) {
 // The address: every view is a link
 
 /** The query string of the view, without what is at its default and, for others, without what is this browser's own. */
-export function query(forOthers = false) {
+function query(forOthers = false) {
   const old = new URLSearchParams(location.search), values = new URLSearchParams();
   if (!forOthers) for (const [key, value] of old) if (key.startsWith("__")) values.append(key, value); // Gradio's, such as __theme
   if (old.has("tab")) values.set("tab", old.get("tab"));

@@ -63,7 +63,7 @@ class Device:
 
     def _compute(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
         model, half = self._model(checkpoint)
-        if y is None and task == "decode" and model.conditions:
+        if y is None and task != "classify" and model.conditions:
             y = np.zeros((len(x), len(model.conditions)), np.float32)  # nothing said
         here = [torch.from_numpy(values).to(self.place) for values in (x, y) if values is not None]
         with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half and task == "decode"):
@@ -113,7 +113,7 @@ def traced(model: Trainable, task: str, example: list[Tensor]) -> Callable[..., 
         warnings.simplefilter("ignore")  # what a trace may get wrong is tried here
         try:
             twin = torch.jit.freeze(torch.jit.trace(_Task(model, task).eval(), tuple(example), check_trace=False))
-            same = all(torch.allclose(twin(*rows), function(*rows), atol=1e-5) for rows in (example, more))
+            same = all(torch.allclose(twin(*rows), function(*rows), atol=1e-5, equal_nan=True) for rows in (example, more))
         except RuntimeError:
             return function
     return twin if same else function
