@@ -71,7 +71,10 @@ class LatentModel(Trainable):
     Pictures x are [B, C, H, W] in [-1, 1], latents z [B, *latent_shape], conditions y [B, K]
     float32: one-hot for a class, +1/-1 per attribute, 0 for "not said"; y=None says nothing.
     `decode` and `loss` are required. The rest is optional, and `can` says what a family offers.
+    A family with a `path` names its SAMPLERS; the first is the one that `decode` uses.
     """
+
+    SAMPLERS: tuple[str, ...] = ()
 
     def __init__(self, config: Any):
         super().__init__(config)
@@ -122,7 +125,7 @@ def check_square(family: str, image_shape: tuple[int, ...], least: int = 1) -> N
     """ValueError unless pictures are square and at least `least` pixels wide: the nets here halve and double both sides alike."""
     _, height, width = image_shape
     if height != width or width < least:
-        small = f" and at least {least}x{least}" if least > 1 else ""
+        small = f" and at least {least}x{least}" if height == width else ""
         raise ValueError(f"{family} config: image_shape must be that of square pictures{small}, not {height}x{width}.")
 
 

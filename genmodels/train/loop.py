@@ -85,7 +85,8 @@ class Trainer:
         if unknown := sorted(set(stage.players) - set(owned)):
             raise ValueError(f"This family has no player {unknown[0]!r:.40}; a stage can train {', '.join(owned)}.")
         self.optimizers = {} if stage.method == "closed form" else {
-            player: torch.optim.Adam(owned[player], stage.rate, betas=(0.9, 0.99), fused=True) for player in stage.players}
+            player: torch.optim.Adam(owned[player], stage.rate, betas=(stage.momentum, 0.99), fused=True)
+            for player in stage.players}
         self.stage = stage
 
     def stage_at(self, step: int) -> tuple[Stage, int]:

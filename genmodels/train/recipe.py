@@ -18,6 +18,7 @@ class Stage:
     data: str = knob("train", "what it learns from", choices=("train",))
     rate: float = knob(1e-3, "learning rate at its highest", 1e-6, 1e-1, log=True)
     schedule: str = knob("cosine", "how the rate goes down", choices=("cosine", "constant"))
+    momentum: float = knob(0.9, "how much of its last direction a step keeps (Adam's beta 1); a game is steadier without", 0, 0.999)
     method: str = knob("adam", "how it learns", choices=("adam", "closed form"))
 
 
