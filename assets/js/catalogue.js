@@ -1,6 +1,7 @@
 // What models there are, and the codes of the pictures they have seen (their atlas).
 
 import { say } from "./dom.js";
+import { latents } from "./normal.js";
 
 const LIVE = new URL("../../../", import.meta.url); // this file is /live/assets/<hash>/js/catalogue.js
 
@@ -9,10 +10,14 @@ export const liveUrl = (path) => new URL(path.replace(/^\/live\//, ""), LIVE).hr
 
 /**
  * @typedef {Object} Model one entry of /live/catalogue.json
- * @property {string} name @property {string} title @property {string} family @property {string} dataset @property {number} latent_dim
- * @property {number[]} image_shape @property {string[]} conditions @property {string[]} classes @property {Object<string, true|string>} abilities
+ * @property {string} name @property {string} title @property {string} family @property {string} family_title @property {string} dataset
+ * @property {number} latent_dim all numbers of a latent @property {number[]} latent_shape @property {number[]} image_shape @property {string[]} conditions @property {string[]} classes @property {Object<string, true|string>} abilities
  * @property {number} parameters @property {string} hash @property {Object} metrics @property {string|null} classifier
- * @property {string} onnx @property {string|null} atlas @property {boolean} browser @property {string} [error]
+ * @property {string[]} samplers what random points can be drawn from: normal, gaussian, mixture
+ * @property {{samplers: string[], default: number, guidance: number|null}|null} steps null for a model of one step
+ * @property {string|null} scaled "Truncation" or "Temperature" where latents may be scaled
+ * @property {boolean} linear whether its pictures are linear in its latents: PCA
+ * @property {string|null} onnx @property {string|null} atlas @property {boolean} browser @property {string} [error]
  */
 
 /** @type {{models: Model[], classifiers: Object, runtime: string|null, device: string}} */
@@ -38,10 +43,13 @@ export const runtimeUrl = () => catalogue.runtime && liveUrl(catalogue.runtime);
 export const device = () => catalogue.device;
 
 /**
- * @typedef {{codes: Float32Array, labels: Uint8Array, xy: Float32Array, axes: Float32Array, centre: Float32Array,
- *            std?: Float32Array, reach: number, count: number}} Atlas
+ * @typedef {{codes: Float32Array, code: (k: number) => Float32Array, seeded: boolean, labels: Uint8Array, xy: Float32Array, axes: Float32Array,
+ *            centre: Float32Array, std?: Float32Array, reach: number, count: number}} Atlas seeded: its codes are draws, not those of test pictures
  */
 const atlases = new Map();
+
+/** Whether a latent is like a picture, or as long as one: then its numbers mean nothing one by one, and N(0, I) lies on a thin shell. @param {Model} model */
+export const isRound = (model) => model.latent_shape.length > 1 || model.latent_dim > 256;
 
 /** The model's atlas; null where it has none, or where it cannot be had now (then a sentence says so). @param {Model} model @returns {Promise<Atlas|null>} */
 export function loadAtlas(model) {
@@ -63,13 +71,18 @@ export function loadAtlas(model) {
 function readAtlas(buffer) {
   const bytes = new Uint8Array(buffer), end = bytes.indexOf(10);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
-  const kinds = { float32: Float32Array, uint8: Uint8Array };
+  const kinds = { float32: Float32Array, uint8: Uint8Array, uint32: Uint32Array };
   const atlas = {};
   for (const { name, dtype, shape, offset } of header.arrays) {
     atlas[name] = new kinds[dtype](buffer, offset, shape.reduce((a, b) => a * b, 1));
   }
   atlas.reach = atlas.reach ? atlas.reach[0] : 3;
   atlas.count = atlas.labels.length;
+  atlas.seeded = !!atlas.seed;
+  const D = atlas.centre.length, [seed] = atlas.seed ?? [];
+  let all = atlas.codes; // those of a seed are drawn when they are asked for: hundreds of thousands of numbers take a while
+  Object.defineProperty(atlas, "codes", { get: () => (all ??= latents(seed, atlas.count, D)) });
+  atlas.code = (k) => (atlas.seeded ? latents(seed, 1, D, k) : all.slice(k * D, (k + 1) * D));
   return atlas;
 }
 
@@ -80,4 +93,7 @@ export const className = (model, label) => model.classes[label] ?? String(label)
 export const classNames = (model, atlas) => (atlas ? Array.from({ length: Math.max(...atlas.labels) + 1 }, (_, label) => className(model, label)) : []);
 
 /** A model's title where its data set is clear. @param {Model} model */
-export const shortTitle = (model) => (model.title.toLowerCase().startsWith(`${model.dataset} `) ? model.title.slice(model.dataset.length + 1) : model.title);
+export function shortTitle({ title, dataset }) {
+  const short = title.toLowerCase().startsWith(`${dataset} `) ? title.slice(dataset.length + 1) : title;
+  return short[0].toUpperCase() + short.slice(1);
+}

@@ -1,17 +1,23 @@
 // The Explore page: a map under the hand, one large picture, sliders, pins; and a second model beside the first.
 
-import { className, loadAtlas, modelNamed } from "./catalogue.js";
-import { createBar } from "./bar.js";
+import { className, isRound, loadAtlas, modelNamed } from "./catalogue.js";
+import { canShare, createBar } from "./bar.js";
 import { createClasses } from "./classes.js";
 import { copyText, make, say } from "./dom.js";
+import { unfit } from "./fits.js";
 import { createGallery } from "./gallery.js";
 import { saveCodes, savePicture } from "./keep.js";
+import { createMaking } from "./making.js";
 import { createPanel, middleOf } from "./panel.js";
 import { createPins, pinsWith } from "./pins.js";
 import { namesPins, place, textFor, toldAt } from "./place.js";
 import { coordinates, nearest, project } from "./plane.js";
+import { createKinds, randomPoint } from "./random.js";
 import { createSliders } from "./sliders.js";
+import { startOf } from "./stops.js";
 import { canRedo, canUndo, choose, chosen, isLocal, link, onChange, redo, undo } from "./store.js";
+
+const ELSEWHERE = new Set(["ends", "rows", "walk", "at", "view"]); // chosen in other tabs
 
 const card = (title, ...children) => make("section", { class: "lp-card" }, title && make("h2", {}, title), ...children);
 const press = (text, title, onclick, main = false) => make("button", { class: `lp-button${main ? " main" : ""}`, title, onclick }, text);
@@ -36,8 +42,8 @@ class Explore {
     this.bar = createBar();
     this.lay(root);
     root.addEventListener("keydown", (event) => this.shortcut(event));
-    document.addEventListener("keydown", (event) => { if (event.target === document.body) this.shortcut(event); });
-    onChange(() => this.update());
+    document.addEventListener("keydown", (event) => { if (event.target === document.body && chosen().tab === "explore") this.shortcut(event); });
+    onChange((_, changed) => { if ([...changed].some((name) => !ELSEWHERE.has(name))) this.update(); });
     this.update();
   }
 
@@ -51,15 +57,19 @@ class Explore {
     const classCard = card("The same style in all classes");
     this.classes = createClasses(classCard, (label) => choose({ label, point: this.text }));
     classCard.append(this.classes.element);
+    this.kinds = createKinds();
+    const makingCard = card("How the picture is made");
+    this.making = createMaking(makingCard, { onScale: (factor) => this.main.scale(factor) });
+    makingCard.append(this.making.element);
     this.seed = make("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, class: "lp-seed", placeholder: "seed", "aria-label": "Seed", title: "The same seed gives the same point",
       onchange: () => this.toSeed(this.seed.value) });
     this.back = press("Undo", "Undo (Z)", undo);
     this.forth = press("Redo", "Redo (Shift Z)", redo);
     this.pictureCard = card("", main.picture.element);
     this.pictureCard.classList.add("lp-picturecard");
-    const slidersCard = card("Latents, in sigmas", sliders.element, make("div", { class: "lp-row" },
-      press("Random", "A new random point (R)", () => this.random()), this.seed, press("Reset", "To the middle (0)", () => this.reset()), this.back, this.forth,
-      press("Pin this", "Keep this place (P)", () => this.pin(), true)));
+    const slidersCard = card("Latents, in sigmas", sliders.element,
+      make("div", { class: "lp-row" }, press("Random", "A new random point (R)", () => this.random()), this.kinds.element, this.seed),
+      make("div", { class: "lp-row" }, press("Reset", "To the middle (0)", () => this.reset()), this.back, this.forth, press("Pin this", "Keep this place (P)", () => this.pin(), true)));
     const saves = make("div", { class: "lp-row" }, press("Copy link", "This view as a link", () => this.copyLink()),
       press("Save picture", "A PNG with its link inside", () => savePicture(main.picture.canvas, main.state.model, this.text)),
       press("Codes as CSV", "All codes of the map, the pins and this point", () => this.saveCodes()));
@@ -67,7 +77,8 @@ class Explore {
     const help = make("p", { class: "lp-help" }, "Move over the map to look, press to stay. Keys: arrows move, R random, 0 middle, Z undo, P pin.");
     this.mainColumn = make("div", { class: "lp-column" }, main.name, mapCard(main), make("div", { class: "lp-under" }, main.accuracy, help), this.galleryCard);
     this.secondColumn = make("div", { class: "lp-column", hidden: true }, second.name, mapCard(second), make("div", { class: "lp-under" }, second.accuracy), card("", second.picture.element));
-    this.side = make("div", { class: "lp-side" }, this.pictureCard, slidersCard, classCard, card("Pins", this.pins.element, saves), card("Nearest test codes", main.near));
+    this.nearCard = card("Nearest codes", main.near);
+    this.side = make("div", { class: "lp-side" }, this.pictureCard, makingCard, slidersCard, classCard, card("Pins", this.pins.element, saves), this.nearCard);
     this.grid = make("div", { class: "lp-grid" }, this.bar.element, this.mainColumn, this.secondColumn, this.side);
     root.replaceChildren(make("div", { class: "lp lp-explore" }, this.grid));
   }
@@ -88,7 +99,10 @@ class Explore {
   /** Where the other model's hand goes: to the same place in sigmas, or to its code of the nearest test picture. */
   beside(from, to, latent) {
     const [one, other] = [from.state.atlas, to.state.atlas];
-    if (chosen().hand === "place" || !one || !other) return to.map.latentAt(to === this.second ? this.middle : this.z, coordinates(from.state.plane, latent));
+    if (chosen().hand === "place" || !canShare(one) || !canShare(other)) {
+      const unlike = !from.state.plane.round !== !to.state.plane.round, share = unlike ? to.state.plane.reach / from.state.plane.reach : 1; // flat and round have no scale in common
+      return to.map.latentAt(to === this.second ? this.middle : this.z, coordinates(from.state.plane, latent).map((value) => share * value));
+    }
     const [{ index }] = nearest(one, latent, 1, Math.min(one.count, other.count)), D = to.state.model.latent_dim; // both atlases begin with the same pictures
     return other.codes.slice(index * D, (index + 1) * D);
   }
@@ -110,16 +124,31 @@ class Explore {
   /** What the hand shows becomes the point. */
   keep(z, more = {}) {
     if (!z || this.main.state.model.name !== chosen().model) return; // another model is on its way
-    const point = z === this.z ? this.text : textFor(z);
+    const point = z === this.z ? this.text : textFor(z, this.from());
     if (isLocal(point) && !isLocal(this.text)) say("This point has too many numbers for a link; it lives on this page only.");
     choose({ point, label: this.main.state.model.conditions.length ? this.told : "", ...more });
   }
 
+  /** What a point near the placed one may be told by. */
+  from() { return { model: this.main.state.model, atlas: this.main.state.atlas, text: this.text }; }
+
   // Buttons and keys
 
-  random() { choose({ point: `seed:${Math.floor(Math.random() * 1e6)}` }); }
+  async random() {
+    const { model } = this.main.state;
+    try {
+      const point = model && await randomPoint(model);
+      if (point && model.name === chosen().model) choose({ point });
+    } catch (error) {
+      say(error.message, "problem");
+    }
+  }
 
-  reset() { if (this.main.state.model) this.keep(new Float32Array(this.main.state.model.latent_dim)); }
+  /** To the middle: zero, or of a sphere the middle of the map. */
+  reset() {
+    const { model } = this.main.state;
+    if (model) this.keep(isRound(model) ? this.main.map.latentAt(this.z, [0, 0]) : new Float32Array(model.latent_dim));
+  }
 
   toSeed(text) {
     if (/^\d{1,10}$/.test(text) && +text < 2 ** 32) choose({ point: `seed:${+text}` });
@@ -128,7 +157,7 @@ class Explore {
 
   /** Pin what is seen, also while the hand hovers. */
   pin() {
-    const { model, shown } = this.main.state, point = shown === this.z && !namesPins(this.text) ? this.text : shown && textFor(shown);
+    const { model, shown } = this.main.state, point = shown === this.z && !namesPins(this.text) ? this.text : shown && textFor(shown, this.from());
     const pins = shown && pinsWith(model.name, point, model.conditions.length ? this.told : "");
     if (pins) this.keep(shown, { pins });
   }
@@ -170,10 +199,8 @@ class Explore {
     this.grid.setAttribute("aria-busy", "true");
     const [atlas, beside] = await Promise.all([loadAtlas(model), other ? middleOf(other) : null]);
     if (mine !== this.turn || !this.settle(model, other, atlas)) return;
-    if (this.main.state.model !== model) {
-      this.sliders.of(model);
-      this.gallery.of(model);
-    }
+    if (this.main.state.model !== model) this.sliders.of(model);
+    this.gallery.of(model);
     this.arrange(!!other);
     const shared = { told: this.told, layers: choice.layers };
     this.main.become({ ...shared, model, atlas, z: this.z, plane: choice.plane });
@@ -182,8 +209,12 @@ class Explore {
       if (this.second.state.model !== other) this.second.become({ ...shared, model: other, atlas: beside.atlas, z: this.middle, plane: "axes" });
       this.second.become({ ...shared, model: other, atlas: beside.atlas, z: this.beside(this.main, this.second, this.z), plane: "axes" });
     }
-    this.bar.show(model, other, atlas);
-    this.classes.show(model, this.z, this.told);
+    this.bar.show(model, other, atlas, beside?.atlas);
+    this.making.show(model);
+    this.kinds.show(model);
+    this.nearCard.hidden = !atlas || isRound(model);
+    this.nearCard.firstChild.textContent = atlas?.seeded ? "Nearest samples" : "Nearest test codes";
+    this.classes.show(model, this.z, this.told, this.main.state.ready);
     this.gallery.show(this.text);
     this.pins.show();
     this.seed.value = /^seed:(\d+)$/.exec(this.text)?.[1] ?? "";
@@ -194,21 +225,9 @@ class Explore {
 
   /** Numbers for what is chosen. What this model cannot give is said, and chosen again as the default: then false. */
   settle(model, other, atlas) {
-    const { point, label, plane } = chosen();
-    const wrong = {};
-    if (other && (other === model || other.dataset !== model.dataset)) Object.assign(wrong, { second: "" });
-    if (/^\d+$/.test(label) && model.conditions.length && +label >= model.conditions.length) {
-      say(`The model is told one of ${model.conditions.length} classes; there is no class ${label}.`, "problem");
-      wrong.label = "";
-    }
-    const [kind, rest] = plane.split(":");
-    if (kind === "dims" && (model.latent_dim < 3 || rest.split(",").some((k, i, all) => +k >= model.latent_dim || all.indexOf(k) !== i))) {
-      say(`This model has the dimensions 0 to ${model.latent_dim - 1}; a map needs two different ones of at least three.`, "problem");
-      wrong.plane = "axes";
-    }
-    const start = model.metrics.gallery?.[0]?.point ?? (atlas ? "atlas:0" : "seed:0");
+    const { point, label } = chosen(), wrong = unfit(chosen(), model, other);
     try {
-      this.text = point || start;
+      this.text = point || startOf(model, atlas);
       this.z = place(model, atlas, this.text);
     } catch (error) {
       if (point) say(error.message, "problem");

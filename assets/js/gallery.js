@@ -1,16 +1,20 @@
 // Places worth seeing: a model's gallery of interesting points, each with a sentence.
 
 import { make, refill } from "./dom.js";
+import { howFor } from "./how.js";
 import { thumbnail } from "./pins.js";
 import { choose, chosen } from "./store.js";
 
 /** @param {HTMLElement} card hidden for a model without a gallery */
 export function createGallery(card) {
   const strip = make("div", { class: "lp-strip" }), story = make("p", { class: "lp-empty" });
-  let places = [];
+  let places = [], drawn = "";
 
   /** @param {import("./catalogue.js").Model} model */
   function of(model) {
+    const key = JSON.stringify([model.name, model.hash, howFor(model).scale]);
+    if (key === drawn) return;
+    drawn = key;
     places = model.metrics.gallery ?? [];
     card.hidden = !places.length;
     refill(strip, places.map(({ point, why }, k) => {

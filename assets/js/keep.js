@@ -24,7 +24,7 @@ export async function savePicture(canvas, model, point) {
 }
 
 /** A PNG with a text chunk after its header (PNG specification, 11.3.4.3). @param {Uint8Array} png */
-function withText(png, keyword, text) {
+export function withText(png, keyword, text) {
   const content = new TextEncoder().encode(`tEXt${keyword}\0${text}`), chunk = new Uint8Array(content.length + 8), view = new DataView(chunk.buffer);
   view.setUint32(0, content.length - 4);
   chunk.set(content, 4);

@@ -5,7 +5,7 @@ import { drawMosaic } from "./mosaic.js";
 import { coordinates, moved, neighbourAccuracy, project, spreadOn } from "./plane.js";
 
 export const COLOURS = 10; // of classes, in look.css
-const ELLIPSES = 150, ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const ELLIPSES = 150, SAME = 1e-3, ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 /**
  * @param {{onHand: (position: [number, number], placed: boolean, key?: boolean) => void, onLeave: () => void, testId: string}} hooks
@@ -22,7 +22,8 @@ export function createMap({ onHand, onLeave, testId }) {
     "aria-label": "Map of the latent space. Move with the pointer, by touch, or with the arrow keys; a press or Enter keeps the point.",
   }, mosaic, points, ghost, hand, across, up, legend, busy);
 
-  let view = null, at = [0, 0], xy = null, marked = null, order = 0, drawn = {}, side = 320;
+  let view = null, at = [0, 0], xy = null, marked = null, drawn = {}, side = 320;
+  let painting = new AbortController(), foot = null, grid = null; // of the mosaic: the latent in its middle, and its tiles
   const size = () => side; // asking the page for it would lay everything out again at every move
   const toScreen = ([x, y]) => [(x / view.plane.reach + 1) / 2 * size(), (1 - y / view.plane.reach) / 2 * size()];
   followHand(element, () => view && { reach: view.plane.reach, at }, onHand, () => view && onLeave());
@@ -34,16 +35,16 @@ export function createMap({ onHand, onLeave, testId }) {
     return differs;
   }
 
-  /** Show another model, plane or layer. `view` = {model, plane, atlas, z, y, layers, classes} */
+  /** Show another model, plane or layer. `view` = {model, plane, atlas, z, y, how, layers, classes, ready}; the mosaic waits for `ready`. */
   function show(next) {
     if (!view || view.plane !== next.plane || view.atlas !== next.atlas) {
-      xy = next.atlas ? project(next.plane, next.atlas) : null;
+      xy = next.atlas && !next.plane.round ? project(next.plane, next.atlas) : null; // on a round one all codes would lie in the middle
       drawn = {};
       marked = null;
     }
     view = next;
     side = element.clientWidth || side;
-    const { model, plane, atlas, z, y, layers } = view, codes = layers.includes("c");
+    const { model, plane, atlas, z, y, how, layers } = view, codes = layers.includes("c");
     if (changed("words", codes)) {
       across.textContent = `${plane.across} →`;
       up.textContent = `${plane.up} →`;
@@ -51,21 +52,39 @@ export function createMap({ onHand, onLeave, testId }) {
     }
     if (changed("points", codes, layers.includes("s"))) drawCodes(points, view, xy, size());
     mosaic.hidden = !layers.includes("m");
-    const foot = Array.from(moved(plane, z, 0, 0), (value) => value.toFixed(3)); // the mosaic is the plane through the present point
-    if (!mosaic.hidden && changed("mosaic", model.name, foot, y && [...y], codes)) paintMosaic({ model, plane, z, y, strong: !codes, size: size() });
     mark(marked);
+    if (mosaic.hidden && !model.steps) return; // where a picture takes many steps its tiles are needed anyway
+    const middle = moved(plane, z, 0, 0); // the mosaic is the plane through the present point
+    const elsewhere = !foot || foot.some((value, i) => Math.abs(value - middle[i]) > SAME);
+    if (changed("mosaic", model.name, model.hash, y && [...y], how, codes) || elsewhere) paintMosaic({ model, plane, z, y, how, strong: !codes, size: size() }, middle);
   }
 
-  async function paintMosaic(request) {
-    const mine = ++order;
+  async function paintMosaic(request, middle) {
+    painting.abort();
+    const mine = painting = new AbortController();
     busy.hidden = false;
+    [foot, grid] = [middle, null];
+    mosaic.classList.toggle("stale", !!request.model.steps);
     try {
-      await drawMosaic(mosaic, request, () => mine !== order);
+      if (view.ready) await view.ready;
+      if (mine.signal.aborted) return;
+      const { done, ...started } = drawMosaic(mosaic, request, mine.signal);
+      grid = started;
+      await done;
     } catch (error) {
-      delete drawn.mosaic; // tried again at the next occasion
+      if (mine.signal.aborted) return;
+      foot = null; // tried again at the next occasion
       say(error.message, "problem");
     }
-    if (mine === order) busy.hidden = true;
+    if (!mine.signal.aborted) busy.hidden = true;
+  }
+
+  /** The picture of the mosaic that is nearest to a latent; undefined where none is drawn yet. */
+  function tileAt(z) {
+    if (!grid) return undefined;
+    const [column, row] = coordinates(view.plane, z).map((value, i) => Math.floor((1 + (i ? -1 : 1) * value / view.plane.reach) / 2 * grid.count));
+    const inside = (k) => Math.min(grid.count - 1, Math.max(0, k));
+    return grid.tiles[inside(row) * grid.count + inside(column)];
   }
 
   /** Where the hand goes, for the next key; `point` draws it there. @param {Float32Array} z */
@@ -101,7 +120,7 @@ export function createMap({ onHand, onLeave, testId }) {
   new MutationObserver(again).observe(document.body, { attributeFilter: ["class"] }); // light and dark
 
   return {
-    element, show, aim, point, mark,
+    element, show, aim, point, mark, tileAt,
     latentAt: (z, [x, y]) => moved(view.plane, z, x, y),
     /** Share of codes whose five nearest neighbours on this map have their class, or null. */
     accuracy: () => (xy ? neighbourAccuracy(xy, view.atlas.labels) : null),

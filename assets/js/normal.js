@@ -21,5 +21,12 @@ export function normal(seed, index) {
   return Math.fround(radius * Math.cos(2 * Math.PI * uniform(seed, (counter + 1) >>> 0)));
 }
 
+/** Latents number `first` to `first + n - 1` of a seed, one after the other. @param {number} size numbers in one @returns {Float32Array} */
+export function latents(seed, n, size, first = 0) {
+  const out = new Float32Array(n * size);
+  for (let i = 0; i < out.length; i++) out[i] = normal(seed, first * size + i);
+  return out;
+}
+
 /** The first latent of a seed. @param {number} seed @param {number} size @returns {Float32Array} */
-export const latent = (seed, size) => Float32Array.from({ length: size }, (_, index) => normal(seed, index));
+export const latent = (seed, size) => latents(seed, 1, size);

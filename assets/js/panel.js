@@ -1,14 +1,16 @@
 // One model under the hand: its map, its picture, and the nearest test pictures.
 
-import { classNames, className, loadAtlas, shortTitle } from "./catalogue.js";
+import { classNames, className, isRound, loadAtlas, shortTitle } from "./catalogue.js";
 import { make, refill, say } from "./dom.js";
+import { howFor, quickly } from "./how.js";
 import { COLOURS, createMap } from "./map.js";
 import { paint, shapeOf } from "./paint.js";
 import { createPicture } from "./picture.js";
-import { oneHot, place } from "./place.js";
-import { nearest, planeOfAtlas, planeOfDims, planeOfPoints } from "./plane.js";
+import { axesOf, oneHot, place } from "./place.js";
+import { nearest, planeOfAtlas, planeOfDims, planeOfPoints, roundPlane, sphereOfPoints } from "./plane.js";
 import { classify, decode, decodeBehind, newestWins, prepare, roadOf } from "./roads.js";
 import { choose, chosen } from "./store.js";
+import { createTruth } from "./truth.js";
 
 const NEIGHBOURS = 6, REST = 140; // milliseconds without a move after which the slower things follow
 const PATIENCE = 30; // milliseconds that hand and sliders wait for a picture from the server, so that all are drawn in one frame
@@ -21,8 +23,8 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   const picture = createPicture(main ? "latent-picture" : "latent-picture-2");
   const accuracy = make("span", { class: "lp-fact", title: "Leave one out: how often the majority of a code's five nearest neighbours on this map has its class." });
   const name = make("h2", { class: "lp-name" }), near = make("div", { class: "lp-near" });
-  /** model, atlas, plane, z (placed) and shown (under the hand) of this panel */
-  const state = { model: null, atlas: null, plane: null, planeKey: "", z: null, shown: null, y: null };
+  /** model, atlas, plane, z (placed) and shown (under the hand) of this panel, how its pictures are made, and when what is less urgent than the picture may begin */
+  const state = { model: null, atlas: null, plane: null, planeKey: "", z: null, shown: null, y: null, how: null, ready: null };
   let resting = 0, moving = 0;
 
   /** Hand and sliders go where the picture is. */
@@ -33,33 +35,38 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   }
 
   const follow = newestWins(async ({ z, since }) => {
-    const { model, y } = state;
+    const { model, y, how } = state;
     try {
-      const { pixels, road } = await decode(model, z, y);
+      const { pixels, road } = await decode(model, z, y, 1, how);
       if (model !== state.model) return;
-      const ms = performance.now() - since;
-      picture.draw(model, pixels, road, ms);
+      draw(model, pixels, road, performance.now() - since);
       if (road === "server") move(z);
-      if (main) window.dispatchEvent(new CustomEvent("latent-road", { detail: { road, ms } }));
-      judge({ model, pixels });
     } catch (error) {
       say(error.message, "problem");
     }
     if (z === state.shown) picture.canvas.setAttribute("aria-busy", "false");
   });
+  function draw(model, pixels, road, ms) {
+    picture.draw(model, pixels, road, ms);
+    if (main) window.dispatchEvent(new CustomEvent("latent-road", { detail: { road, ms } }));
+    judge({ model, pixels });
+  }
   const judge = newestWins(async ({ model, pixels }) => { // on a road of its own: the next picture does not wait for a verdict
     const chances = await classify(model, pixels).catch(() => null);
     if (chances && model === state.model) picture.judge(chances);
   });
+
+  const truth = createTruth({ picture, draw: (pixels, road, ms) => draw(state.model, pixels, road, ms) });
 
   /** Show a latent now. `since` is when the hand moved. */
   function show(z, since = performance.now()) {
     state.shown = z;
     map.aim(z);
     picture.canvas.setAttribute("aria-busy", "true");
-    follow({ z, since });
+    if (state.model.steps) truth.standIn(state, map.tileAt(z), since);
+    else follow({ z, since });
     clearTimeout(moving);
-    if (roadOf(state.model) === "browser") move(z);
+    if (state.model.steps || roadOf(state.model) === "browser") move(z);
     else moving = setTimeout(() => move(z), PATIENCE);
     clearTimeout(resting);
     resting = setTimeout(rest, REST);
@@ -68,19 +75,20 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   /** What may wait until the hand rests: the nearest codes, and the verdict said aloud. */
   async function rest() {
     const { model, atlas, shown } = state;
+    if (model.steps && !await truth.compute(state)) return;
     picture.tell();
-    if (!atlas) return;
+    if (!atlas || isRound(model)) return; // in hundreds of dimensions all codes are equally far
     const found = nearest(atlas, shown, NEIGHBOURS), D = model.latent_dim, labels = found.map(({ index }) => atlas.labels[index]);
     map.mark(found[0].index);
     if (!main) return;
     const z = new Float32Array(found.length * D);
     found.forEach(({ index }, k) => z.set(atlas.codes.subarray(index * D, (index + 1) * D), k * D));
-    const pixels = await decodeBehind(model, z, oneHot(model, labels), found.length).catch(() => null);
+    const pixels = await decodeBehind(model, z, oneHot(model, labels), found.length, state.how).catch(() => null);
     if (!pixels || shown !== state.shown || model !== state.model) return;
     refill(near, found.map(({ index, distance }, k) => {
       const canvas = make("canvas"), label = className(model, labels[k]);
       paint(canvas, pixels, shapeOf(model.image_shape), k);
-      return make("button", { class: "lp-tile", "data-key": String(k), title: `${label}, ${distance.toFixed(2)} sigmas away: go there`, "aria-label": `Go to a test picture of ${label}`,
+      return make("button", { class: "lp-tile", "data-key": String(k), title: `${label}, ${distance.toFixed(2)} sigmas away: go there`, "aria-label": `Go to a ${atlas.seeded ? "sample" : "test picture"} of ${label}`,
         style: `--k:var(--lp-c${labels[k] % COLOURS})`, onclick: () => choose({ point: `atlas:${index}`, label: "" }) }, canvas, make("small", {}, label));
     }));
   }
@@ -88,27 +96,43 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   /** Take on a model, point, class ("none" or a number), plane and layers; the atlas must be loaded. */
   function become({ model, atlas, z, told, plane: planeText, layers }) {
     if (state.model !== model) {
+      truth.stop();
       picture.of(model);
       name.textContent = shortTitle(model);
       near.replaceChildren();
       prepare(model).then(() => { if (model === state.model && roadOf(model) === "browser") show(state.shown); }); // the server answers until then
     }
     const key = `${model.name} ${planeText} ${planeText.startsWith("pins:") ? JSON.stringify(chosen().pins) : ""} ${!!atlas}`, planeChanged = key !== state.planeKey;
-    Object.assign(state, { model, atlas, z, y: oneHot(model, [told]), planeKey: key });
+    Object.assign(state, { model, atlas, z, y: oneHot(model, [told]), planeKey: key, how: howFor(model) });
     if (planeChanged) state.plane = planeFor(model, atlas, planeText);
-    map.show({ model, plane: state.plane, atlas, z, y: state.y, layers, classes: classNames(model, atlas) });
+    let begin = null;
+    state.ready = model.steps ? new Promise((done) => { begin = done; }) : null;
+    const shownLayers = isRound(model) ? layers.replace("c", "") : layers;
+    map.show({ model, plane: state.plane, atlas, z, y: state.y, how: quickly(model), layers: shownLayers, classes: classNames(model, atlas), ready: state.ready });
     show(z);
+    if (model.steps) {
+      clearTimeout(resting);
+      rest().finally(begin);
+    }
     if (!planeChanged) return;
-    const share = atlas && Math.max(...atlas.labels) > 0 ? map.accuracy() : null;
+    const share = atlas && !isRound(model) && Math.max(...atlas.labels) > 0 ? map.accuracy() : null;
+    accuracy.hidden = share === null || share === false;
     accuracy.textContent = share === null ? "" : `5-nearest-neighbour accuracy on this map: ${Math.round(100 * share)} %`;
   }
 
-  return { map, picture, name, accuracy, near, state, show, become };
+  /** Scale latents by another factor until the next `become`. */
+  function scale(factor) {
+    state.how = { ...state.how, scale: factor };
+    show(state.shown);
+  }
+
+  return { map, picture, name, accuracy, near, state, show, become, scale };
 }
 
 /** The plane that a text asks for; where it cannot be had, the standard one and a sentence. */
 function planeFor(model, atlas, text) {
-  const size = model.latent_dim, standard = () => (atlas && size > 1 ? planeOfAtlas(atlas, size) : planeOfDims(size, 0, 1));
+  const size = model.latent_dim, round = isRound(model);
+  const standard = () => (round ? roundPlane(axesOf(model, atlas)) : atlas && size > 1 ? planeOfAtlas(atlas, size) : planeOfDims(size, 0, 1));
   if (text === "axes") return standard();
   const [kind, rest] = text.split(":");
   if (kind === "dims") {
@@ -119,7 +143,7 @@ function planeFor(model, atlas, text) {
   }
   const letters = [...rest];
   try {
-    const plane = planeOfPoints(...letters.map((letter) => place(model, atlas, letter)));
+    const plane = (round ? sphereOfPoints : planeOfPoints)(...letters.map((letter) => place(model, atlas, letter)));
     if (plane) return Object.assign(plane, { across: `${letters[0]} to ${letters[1]}`, up: `towards ${letters[2]}` });
     say("These three pins lie on one line, so they span no map.", "problem");
   } catch {
@@ -128,8 +152,8 @@ function planeFor(model, atlas, text) {
   return standard();
 }
 
-/** A model's panel state for a model that is about to stand beside another: the middle of its codes. */
+/** A model's panel state for a model that is about to stand beside another: the middle of its codes, or a place on its sphere. */
 export async function middleOf(model) {
   const atlas = await loadAtlas(model);
-  return { atlas, middle: atlas ? atlas.centre.slice() : new Float32Array(model.latent_dim) };
+  return { atlas, middle: isRound(model) ? place(model, atlas, "seed:0") : atlas ? atlas.centre.slice() : new Float32Array(model.latent_dim) };
 }

@@ -4,7 +4,9 @@ import { device, loadCatalogue, shortTitle, usable } from "./catalogue.js";
 import { make, refill, say } from "./dom.js";
 import { setRoad } from "./roads.js";
 import { choose, chosen, onChange, readAddress } from "./store.js";
+import { followTabs } from "./tabs.js";
 
+const WHERE = { browser: () => "in your browser", server: () => `on the server (${device()})`, mosaic: () => "a stand-in from the map" };
 const ROADS = { auto: "Automatic", browser: "In this browser", server: "On the server" };
 
 /** @param {HTMLElement} root @param {{firstModel: string, title: string}} page */
@@ -35,6 +37,7 @@ export async function mount(root, { firstModel, title }) {
   }
   const first = models.some((model) => model.name === firstModel) ? firstModel : models[0].name;
   readAddress({ models: models.map((model) => model.name), firstModel: first });
+  followTabs();
 
   /** The model of another data set that is most like the present one. */
   function twin(dataset) {
@@ -44,13 +47,15 @@ export async function mount(root, { firstModel, title }) {
   }
   function take(model) {
     const { second } = chosen(), other = models.find((one) => one.name === second);
-    choose({ model: model.name, point: "", label: "", plane: "axes", second: other && other !== model && other.dataset === model.dataset ? second : "" });
+    choose({ model: model.name, point: "", label: "", plane: "axes", steps: "", sampler: "", guidance: "", truncation: 1, second: other && other !== model && other.dataset === model.dataset ? second : "" });
   }
 
   function draw() {
     const { model: name, road: wish } = chosen(), model = models.find((one) => one.name === name);
     setRoad(wish);
     road.value = wish;
+    road.options[1].disabled = !model.browser;
+    road.title = model.browser ? "" : model.steps ? "This model takes many steps, which only the server computes." : "This model is too large for a browser; the server computes it.";
     const count = (id) => models.filter((one) => one.dataset === id).length;
     const datasets = [...new Map(models.map((one) => [one.dataset, one.dataset_title])).entries()].sort(([a], [b]) => count(b) - count(a));
     refill(sets, datasets.map(([id, text]) => make("button", { class: "lp-set", "data-key": id, "aria-pressed": String(id === model.dataset), title: text,
@@ -71,7 +76,7 @@ export async function mount(root, { firstModel, title }) {
   });
   window.addEventListener("latent-road", ({ detail: { road: taken, ms } }) => {
     where.className = `lp-where ${taken}`;
-    where.textContent = `${taken === "browser" ? "in your browser" : `on the server (${device()})`} · ${ms.toFixed(1)} ms`;
+    where.textContent = `${WHERE[taken]()} · ${ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(1)} s`}`;
   });
   onChange((_, changed) => { if (changed.has("model") || changed.has("road")) draw(); });
   draw();
@@ -86,18 +91,19 @@ function stickTo(root, picker) {
   new ResizeObserver(() => { block.style.top = `${8 - picker.offsetTop}px`; }).observe(root);
 }
 
-const FAMILIES = { autoencoder: "Autoencoder", vae: "Variational autoencoder" };
-
 /** One line of facts. @param {import("./catalogue.js").Model} model */
 function describe(model) {
   const m = model.metrics, facts = [
-    FAMILIES[model.family] ?? model.family, `${model.latent_dim} numbers per picture`,
+    model.family_title, `${model.latent_dim} numbers per picture`,
     model.parameters >= 1e6 ? `${(model.parameters / 1e6).toFixed(1)} M parameters` : `${Math.round(model.parameters / 1000)} k parameters`,
+    m.fd_ratio && `FD ${m.fd_ratio.toFixed(2)} of PCA's`, m.sure && `${Math.round(100 * m.sure)} % of samples sure`,
+    m.bits_per_dim && `${m.bits_per_dim.toFixed(2)} bits per pixel`,
     m.nelbo > 0 ? `negative ELBO ${m.nelbo.toFixed(1)} nats` : m.mse && `squared error ${m.mse.toFixed(4)}`,
     m.label_kept && `${Math.round(100 * m.label_kept)} % of reconstructions keep their class`,
     model.conditions.length && "told the class", model.licence,
   ];
-  return make("span", { title: "Measured on the test set; lower nats and errors are better. The model card has the rest." }, facts.filter(Boolean).join("  ·  "));
+  return make("span", { title: "Measured on the test set; lower is better, but for shares. FD is the Fréchet distance of samples to test pictures, "
+    + "beside that of PCA with a mixture; sure are samples of which the classifier is at least 90 % sure. The model card has the rest." }, facts.filter(Boolean).join("  ·  "));
 }
 
 function switchTheme() {

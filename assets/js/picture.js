@@ -9,13 +9,14 @@ export function createPicture(testId) {
   const canvas = make("canvas", { class: "lp-large", "data-testid": testId, "data-road": "server", "data-ms": "0", role: "img" });
   const name = make("strong"), sure = make("span", { class: "lp-sure" }), bars = make("div", { class: "lp-bars", "aria-hidden": "true" });
   const seen = make("div", { class: "lp-seen" }, make("span", {}, "looks like"), name, sure, bars);
-  const aloud = make("span", { class: "lp-aloud", "aria-live": "polite" });
-  const element = make("div", { class: "lp-picture" }, canvas, seen, aloud);
+  const aloud = make("span", { class: "lp-aloud", "aria-live": "polite" }), made = make("span", { class: "lp-made", hidden: true });
+  const element = make("div", { class: "lp-picture" }, make("div", { class: "lp-frame" }, canvas, made), seen, aloud);
   let classes = [], spans = [];
 
   /** Which model the picture is of. @param {import("./catalogue.js").Model} model */
   function of(model) {
     classes = model.classifier ? classifierNamed(model.classifier).classes : [];
+    mark("");
     seen.hidden = !classes.length;
     element.classList.toggle("alone", seen.hidden);
     name.textContent = "–";
@@ -33,6 +34,14 @@ export function createPicture(testId) {
     canvas.dataset.ms = ms.toFixed(2);
   }
 
+  /** Say how the picture was made, in a corner of it; `busy` while a better one is on its way. @param {string} text */
+  function mark(text, busy = false) {
+    if (made.textContent === text) return;
+    made.textContent = text;
+    made.hidden = !text;
+    made.classList.toggle("busy", busy);
+  }
+
   /** @param {Float32Array} chances a probability per class */
   function judge(chances) {
     const best = chances.indexOf(Math.max(...chances));
@@ -48,5 +57,5 @@ export function createPicture(testId) {
     canvas.setAttribute("aria-label", `The decoded picture; the classifier sees ${name.textContent}, ${sure.textContent}`);
   }
 
-  return { element, canvas, of, draw, judge, tell };
+  return { element, canvas, of, draw, mark, judge, tell };
 }

@@ -2,6 +2,7 @@
 
 import { loadAtlas, modelNamed, shortTitle } from "./catalogue.js";
 import { make, refill, say } from "./dom.js";
+import { howFor, quickly } from "./how.js";
 import { paint, shapeOf } from "./paint.js";
 import { oneHot, place, toldAt } from "./place.js";
 import { decodeBehind } from "./roads.js";
@@ -28,7 +29,7 @@ export function createPins() {
 
   /** A pin's picture, decoded once. */
   function tile(kept) {
-    const key = JSON.stringify(kept);
+    const key = JSON.stringify([kept, howFor(modelNamed(kept.model)).scale]);
     if (!tiles.has(key)) {
       tiles.set(key, make("canvas", { width: 28, height: 28 }));
       thumbnail(tiles.get(key), kept);
@@ -42,7 +43,7 @@ export function createPins() {
   }
 
   function show() {
-    const { pins, model, point } = chosen(), now = JSON.stringify([pins, model, point]);
+    const { pins, model, point, truncation } = chosen(), now = JSON.stringify([pins, model, point, truncation]);
     if (now === drawn) return;
     drawn = now;
     empty.hidden = pins.length > 0;
@@ -63,7 +64,7 @@ export async function thumbnail(canvas, { model: name, point, label }) {
   const model = modelNamed(name), atlas = await loadAtlas(model);
   try {
     const z = place(model, atlas, point);
-    paint(canvas, await decodeBehind(model, z, oneHot(model, [toldAt(model, atlas, point, label)]), 1), shapeOf(model.image_shape));
+    paint(canvas, await decodeBehind(model, z, oneHot(model, [toldAt(model, atlas, point, label)]), 1, quickly(model)), shapeOf(model.image_shape));
   } catch (error) {
     canvas.title = error.message;
   }

@@ -1,13 +1,41 @@
 // From what the store says to numbers and back: the latent of a point, the one-hot of a class.
 
+import { isRound } from "./catalogue.js";
+import { latent } from "./normal.js";
+import { coordinates, dot, offAxes, orthonormal, roundPlane } from "./plane.js";
 import { MOST_NUMBERS, resolve, textOf } from "./points.js";
 import { chosen, isLocal } from "./store.js";
-import { latent } from "./normal.js";
 
 const locals = []; // latents too long for a link
+const AXES = { across: 0, up: 1 }; // the axes of a round map by their names in a point
+const BASE = /^(?:\d[\d.]*\*)?(seed:\d+|atlas:\d+|mix\(.*\))(?: [+-] [\d.]+\*(?:across|up)){0,2}$/;
 
-/** A text for a latent: its numbers, or, where they are too many for a link, a name on this page. @param {Float32Array} z */
-export const textFor = (z) => (z.length <= MOST_NUMBERS ? textOf(z) : `here:${locals.push(z) - 1}`);
+/**
+ * A text for a latent: its numbers; where they are too many for a link, as a sum of a place before it and the map's axes; and where
+ * it is none, a name on this page.
+ * @param {Float32Array} z @param {{model: import("./catalogue.js").Model, atlas: import("./catalogue.js").Atlas|null, text: string}} [from] the place before
+ */
+export function textFor(z, from) {
+  if (z.length <= MOST_NUMBERS) return textOf(z);
+  return (from && sumFor(z, from)) ?? `here:${locals.push(z) - 1}`;
+}
+
+/** z as seed:7 is written after a walk over the round map, 0.9*seed:7 + 3.2*across - 1.5*up; null where it is no such sum. */
+function sumFor(z, { model, atlas, text }) {
+  const base = BASE.exec(text)?.[1];
+  if (!base || namesPins(base)) return null;
+  const plane = roundPlane(axesOf(model, atlas)), start = place(model, atlas, base);
+  const [here, there] = [z, start].map((one) => offAxes(plane, one)), share = dot(here, there) / dot(there, there), [x, y] = coordinates(plane, z), [fromX, fromY] = coordinates(plane, start);
+  const part = (factor, name) => `${factor < 0 ? "-" : "+"} ${+Math.abs(factor).toFixed(6)}*${name}`;
+  const sum = `${+share.toFixed(6)}*${base} ${part(x - share * fromX, "across")} ${part(y - share * fromY, "up")}`;
+  return share > 0 && place(model, atlas, sum).every((value, i) => Math.abs(value - z[i]) < 1e-3) ? sum : null;
+}
+
+/** The axes of a model's round map: those of its atlas, else two that a seed chose. @returns {[Float32Array, Float32Array]} */
+export function axesOf(model, atlas) {
+  const D = model.latent_dim;
+  return atlas ? [atlas.axes.slice(0, D), atlas.axes.slice(D, 2 * D)] : orthonormal(latent(1, D), latent(2, D));
+}
 
 /**
  * The latent that an expression names on a model. Throws BadPoint with a sentence.
@@ -23,7 +51,8 @@ export function place(model, atlas, point, pins = true) {
   }
   return resolve(point, (kind, key) => {
     if (kind === "seed") return latent(key, size);
-    if (kind === "atlas") return atlas && key < atlas.count ? atlas.codes.slice(key * size, (key + 1) * size) : null;
+    if (kind === "atlas") return atlas && key < atlas.count ? atlas.code(key) : null;
+    if (kind === "direction") return isRound(model) && key in AXES ? axesOf(model, atlas)[AXES[key]] : null;
     const pin = kind === "pin" && pins && chosen().pins.find((one) => one.letter === key && one.model === model.name);
     return pin ? place(model, atlas, pin.point, false) : null;
   }, size);

@@ -1,9 +1,12 @@
-// A flat map of a latent space: a centre and two axes of length one. Positions are (x, y) in sigmas.
+// A map of a latent space, flat or round: a centre and two axes of length one. Positions are (x, y) in sigmas.
 
 /**
- * @typedef {{u: Float32Array, v: Float32Array, centre: Float32Array, reach: number, across: string, up: string}} Plane
+ * A round one is half of the sphere of radius sqrt(D), on which nearly all of N(0, I) lies where D is large (White 2016, "Sampling
+ * generative networks"): z(x, y) = x u + y v + sqrt(D - x^2 - y^2) w, with w the rest of the present point. Its centre is zero.
+ * @typedef {{u: Float32Array, v: Float32Array, centre: Float32Array, reach: number, across: string, up: string, round?: boolean}} Plane
  */
-const dot = (a, b) => { let sum = 0; for (let i = 0; i < a.length; i++) sum += a[i] * b[i]; return sum; };
+const ROUND_REACH = 0.7, EDGE = 0.98; // shares of the radius, and of its square: the corners stay on the sphere
+export const dot = (a, b) => { let sum = 0; for (let i = 0; i < a.length; i++) sum += a[i] * b[i]; return sum; };
 const minus = (a, b) => a.map((value, i) => value - b[i]);
 const unit = (size, index) => { const axis = new Float32Array(size); if (index < size) axis[index] = 1; return axis; };
 const scaled = (a, by) => a.map((value) => value * by);
@@ -31,6 +34,26 @@ export function planeOfPoints(a, b, c) {
   return plane;
 }
 
+/** Two axes as a round map. @param {[Float32Array, Float32Array]} axes of length one, at right angles @returns {Plane} */
+export function roundPlane([u, v], reach = ROUND_REACH) {
+  return { u, v, centre: new Float32Array(u.length), reach: reach * Math.sqrt(u.length), across: "first axis", up: "second axis", round: true };
+}
+
+/** Half of a sphere through three points, its middle between them; null where they span none. @returns {Plane|null} */
+export function sphereOfPoints(a, b, c) {
+  const middle = a.map((value, i) => value + b[i] + c[i]), w = scaled(middle, 1 / Math.sqrt(dot(middle, middle)));
+  const tangent = (z) => minus(z, scaled(w, dot(z, w))), flat = planeOfPoints(...[a, b, c].map(tangent));
+  if (!flat) return null;
+  const plane = roundPlane([flat.u, flat.v]), out = Math.max(...[a, b, c].flatMap((z) => coordinates(plane, z).map(Math.abs)));
+  return { ...plane, reach: Math.min(0.95 * Math.sqrt(a.length), 1.1 * out) };
+}
+
+/** Two latents as axes: of length one, at right angles. @returns {[Float32Array, Float32Array]} */
+export function orthonormal(a, b) {
+  const u = scaled(a, 1 / Math.sqrt(dot(a, a))), rest = minus(b, scaled(u, dot(b, u)));
+  return [u, scaled(rest, 1 / Math.sqrt(dot(rest, rest)))];
+}
+
 /** Where a latent lies on the plane: [x, y]. @param {Plane} plane @param {Float32Array} z */
 export function coordinates(plane, z) {
   let x = 0, y = 0;
@@ -42,10 +65,24 @@ export function coordinates(plane, z) {
   return [x, y];
 }
 
+/** What of a latent is at right angles to both axes. @returns {Float32Array} */
+export function offAxes({ u, v }, z) {
+  const [x, y] = [dot(z, u), dot(z, v)];
+  return z.map((value, i) => value - x * u[i] - y * v[i]);
+}
+
 /** The latent at (x, y) that differs from z only within the plane. @returns {Float32Array} */
 export function moved(plane, z, x, y) {
+  if (plane.round) return onSphere(plane, offAxes(plane, z), x, y);
   const [fromX, fromY] = coordinates(plane, z);
   return z.map((value, i) => value + (x - fromX) * plane.u[i] + (y - fromY) * plane.v[i]);
+}
+
+/** The point of a round map at (x, y), beyond its edge the one there. @param {Float32Array} rest of the present point, off both axes */
+function onSphere({ u, v }, rest, x, y) {
+  const square = u.length, back = Math.max(1, Math.sqrt((x * x + y * y) / (EDGE * square)));
+  const high = Math.sqrt(square - (x * x + y * y) / (back * back)) / Math.sqrt(Math.max(dot(rest, rest), 1e-12));
+  return rest.map((value, i) => (x * u[i] + y * v[i]) / back + high * value);
 }
 
 /** Coordinates of all codes of an atlas. @returns {Float32Array} [N, 2] */

@@ -35,11 +35,12 @@ function session(address) {
   return sessions.get(address);
 }
 
-async function fetched(address, options) {
+export async function fetched(address, options) {
   let answer;
   try {
     answer = await fetch(address, options);
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw error; // it is we who hung up
     throw new Error("The server does not answer. Is it still running? The picture follows again when it is back.");
   }
   if (!answer.ok) {
@@ -49,51 +50,60 @@ async function fetched(address, options) {
   return answer;
 }
 
-/** Whether this model is decoded in the browser, if the runtime loads. @param {import("./catalogue.js").Model} model */
-const wantsBrowser = (model) => wish !== "server" && model.browser && !!runtimeUrl();
+/** Whether nets run in the browser, if the runtime loads. */
+const wantsBrowser = () => wish !== "server" && !!runtimeUrl();
 
-const ready = new Set();
-/** Loads what the browser road needs, so that the first move is quick. Where that fails the server serves, and nothing is lost. */
+const ready = new Set(); // addresses of nets that have arrived
+/** Loads what the browser road needs, so that the first move is quick. Where that fails the server serves, and nothing is lost. @param {import("./catalogue.js").Model} model */
 export async function prepare(model) {
-  if (!wantsBrowser(model)) return;
+  if (!wantsBrowser()) return;
+  const nets = [model.browser && model.onnx, model.classifier && classifierNamed(model.classifier).onnx].filter(Boolean);
   try {
-    await session(model.onnx);
-    if (model.classifier) await session(classifierNamed(model.classifier).onnx);
-    ready.add(model.onnx);
+    await Promise.all(nets.map(session));
+    nets.forEach((net) => ready.add(net));
   } catch {
     if (wish === "browser") say("This browser could not load what it needs to run the model itself; the server computes the pictures.");
   }
 }
 
 /** @returns {"browser"|"server"} the road a decode takes right now; the server serves until the net has arrived */
-export const roadOf = (model) => (wantsBrowser(model) && ready.has(model.onnx) ? "browser" : "server");
+export const roadOf = (model) => (wantsBrowser() && model.browser && ready.has(model.onnx) ? "browser" : "server");
+
+/** As the model makes pictures by itself. @type {import("./how.js").How} */
+const PLAIN = { scale: 1, query: "", steps: 1 };
+const scaled = (z, { scale }) => (scale === 1 ? z : z.map((value) => scale * value));
 
 /**
  * Latents to pictures, in front of everything else.
  * @param {import("./catalogue.js").Model} model @param {Float32Array} z [n, D] @param {Float32Array|null} y [n, K] @param {number} n
+ * @param {import("./how.js").How} how @param {AbortSignal} [signal] ends a request to the server, where that is where it is
  * @returns {Promise<{pixels: Float32Array, road: "browser"|"server"}>} pixels [n, C, H, W] in [0, 1]
  */
-export async function decode(model, z, y, n = 1) {
+export async function decode(model, z, y, n = 1, how = PLAIN, signal = undefined) {
   const road = roadOf(model);
-  if (road === "server") return { pixels: await decodeOnServer(model, z, y, n), road };
+  if (road === "server") return { pixels: await decodeOnServer(model, z, y, n, how, signal), road };
   const { ort, net } = await session(model.onnx);
-  const feeds = { z: new ort.Tensor("float32", z, [n, model.latent_dim]) };
+  const feeds = { z: new ort.Tensor("float32", scaled(z, how), [n, ...model.latent_shape]) };
   if (model.conditions.length) feeds.y = new ort.Tensor("float32", y ?? new Float32Array(n * model.conditions.length), [n, model.conditions.length]);
   return { pixels: (await net.run(feeds)).x.data, road };
 }
 
-async function decodeOnServer(model, z, y, n) {
+async function decodeOnServer(model, z, y, n, how, signal) {
   const said = model.conditions.length ? y ?? new Float32Array(n * model.conditions.length) : new Float32Array(0);
   const body = new Float32Array(z.length + said.length);
-  body.set(z);
+  body.set(scaled(z, how));
   body.set(said, z.length);
-  return planar(new Uint8Array(await asked(`decode/${encodeURIComponent(model.name)}`, body, n)), model.image_shape, n);
+  const path = `decode/${encodeURIComponent(model.name)}`, options = model.steps ? { query: how.query, signal } : { quick: true };
+  return planar(new Uint8Array(await asked(path, body, n, options)), model.image_shape, n);
 }
 
-/** The server's answer to n rows: a single one by the quick road, if it is open and free. @returns {Promise<ArrayBuffer>} */
-async function asked(path, body, n) {
-  const quick = n === 1 && conversation(path);
-  return quick ? quick.ask(body) : (await fetched(liveUrl(`${path}?n=${n}`), { method: "POST", body })).arrayBuffer();
+/**
+ * The server's answer to n rows: a single quick one by the quick road, if it is open and free; what takes long as a request that can be ended.
+ * @returns {Promise<ArrayBuffer>}
+ */
+async function asked(path, body, n, { quick = false, query = "", signal = undefined }) {
+  const talk = quick && n === 1 && conversation(path);
+  return talk ? talk.ask(body) : (await fetched(liveUrl(`${path}?n=${n}${query && `&${query}`}`), { method: "POST", body, signal })).arrayBuffer();
 }
 
 const conversations = new Map();
@@ -141,13 +151,13 @@ function planar(bytes, [channels, height, width], n) {
 export async function classify(model, pixels) {
   if (!model.classifier) return null;
   const classifier = classifierNamed(model.classifier);
-  if (roadOf(model) === "browser") {
+  if (wantsBrowser() && ready.has(classifier.onnx)) {
     const { ort, net } = await session(classifier.onnx);
     return (await net.run({ x: new ort.Tensor("float32", pixels, [1, ...model.image_shape]) })).p.data;
   }
   const [channels, height, width] = model.image_shape, size = height * width;
   const body = Uint8Array.from({ length: size * channels }, (_, i) => 255 * pixels[(i % channels) * size + Math.floor(i / channels)] + 0.5);
-  return new Float32Array(await asked(`classify/${encodeURIComponent(model.classifier)}`, body, 1));
+  return new Float32Array(await asked(`classify/${encodeURIComponent(model.classifier)}`, body, 1, { quick: true }));
 }
 
 let tiler = null, lastId = 0, tilerBroken = false;
@@ -171,12 +181,12 @@ function startTiler() {
 }
 
 /** The same as decode for many pictures, off the hand's way: in a worker, or on the server. @returns {Promise<Float32Array>} */
-export async function decodeBehind(model, z, y, n) {
+export async function decodeBehind(model, z, y, n, how = PLAIN, signal = undefined) {
   if (roadOf(model) === "browser" && !tilerBroken) {
     try {
       tiler ??= startTiler();
       const id = ++lastId;
-      const request = { id, runtime: runtimeUrl(), onnx: liveUrl(model.onnx), z, y, n, latent: model.latent_dim, conditions: model.conditions.length };
+      const request = { id, runtime: runtimeUrl(), onnx: liveUrl(model.onnx), z: scaled(z, how), y, n, latent: model.latent_shape, conditions: model.conditions.length };
       return await new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
         tiler.postMessage(request);
@@ -185,7 +195,7 @@ export async function decodeBehind(model, z, y, n) {
       tilerBroken = true; // the server does it from now on
     }
   }
-  return decodeOnServer(model, z, y, n);
+  return decodeOnServer(model, z, y, n, how, signal);
 }
 
 /**

@@ -1,14 +1,15 @@
 // One slider per latent dimension, in sigmas, the strongest first.
 
+import { isRound } from "./catalogue.js";
 import { make } from "./dom.js";
 
-const SHOWN = 8, END = 3, KEY_REST = 300; // milliseconds after the last key that make one release of many
+const SHOWN = [8, 16], END = 3, KEY_REST = 300; // milliseconds after the last key that make one release of many
 
 /** @param {{onMove: (dimension: number, value: number) => void, onRelease: () => void}} hooks */
 export function createSliders({ onMove, onRelease }) {
-  const list = make("div", { class: "lp-sliders" }), more = make("button", { class: "lp-link", onclick: () => { all = !all; fold(); } });
-  const element = make("div", {}, list, more);
-  let rows = [], all = false, keyed = false, resting = 0;
+  const list = make("div", { class: "lp-sliders" }), more = make("button", { class: "lp-link", onclick: () => { stage = (stage + 1) % stages.length; fold(); } });
+  const none = make("p", { class: "lp-empty" }), element = make("div", {}, none, list, more);
+  let rows = [], stages = [], stage = 0, last = null, keyed = false, resting = 0;
   element.addEventListener("keydown", () => { keyed = true; });
   element.addEventListener("pointerdown", () => { keyed = false; });
 
@@ -21,11 +22,15 @@ export function createSliders({ onMove, onRelease }) {
   /** @param {import("./catalogue.js").Model} model */
   function of(model) {
     clearTimeout(resting);
+    const round = isRound(model), D = model.latent_dim;
+    none.textContent = round ? `The latent of this model is ${model.latent_shape.length > 1 ? "a picture of noise" : "as long as a picture"}, ${D} numbers of which none means anything alone: `
+      + "use the map, Random and pins." : "";
     const effects = model.metrics.effects ?? [], names = model.metrics.names ?? [], strongest = Math.max(...effects, 1e-9);
-    const order = Array.from({ length: model.latent_dim }, (_, k) => k).sort((a, b) => (effects[b] ?? 0) - (effects[a] ?? 0));
+    const order = Array.from({ length: round ? 0 : D }, (_, k) => k).sort((a, b) => (effects[b] ?? 0) - (effects[a] ?? 0));
     rows = order.map((dimension, place) => row(dimension, place, names[dimension], effects[dimension], strongest));
     list.replaceChildren(...rows.map((one) => one.element));
-    all = false;
+    [stage, last] = [0, null];
+    stages = [...SHOWN.filter((many) => many < rows.length), rows.length];
     fold();
   }
 
@@ -42,14 +47,17 @@ export function createSliders({ onMove, onRelease }) {
   }
 
   function fold() {
-    rows.forEach((one, place) => { one.element.hidden = !all && place >= SHOWN; });
-    more.hidden = rows.length <= SHOWN;
-    more.textContent = all ? "Show fewer" : `Show all ${rows.length}`;
+    rows.forEach((one, place) => { one.element.hidden = place >= stages[stage]; });
+    const next = stages[stage + 1];
+    more.hidden = stages.length < 2;
+    more.textContent = !next ? "Show fewer" : next === rows.length ? `Show all ${next}` : `Show ${next} of ${rows.length} dimensions`;
+    if (last) show(last);
   }
 
   /** @param {Float32Array} z */
   function show(z) {
-    for (const { dimension, input, output } of rows) {
+    last = z;
+    for (const { dimension, input, output } of rows.slice(0, stages[stage])) {
       if (input !== document.activeElement || Math.abs(+input.value - z[dimension]) > 0.006) input.value = z[dimension];
       output.textContent = z[dimension].toFixed(2).replace("-", "−");
     }

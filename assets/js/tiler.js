@@ -21,7 +21,7 @@ onmessage = ({ data }) => { turn = turn.then(() => answer(data)); };
 async function answer({ id, runtime, onnx, z, y, n, latent, conditions }) {
   try {
     const { ort, session } = await net(runtime, onnx);
-    const feeds = { z: new ort.Tensor("float32", z, [n, latent]) };
+    const feeds = { z: new ort.Tensor("float32", z, [n, ...latent]) };
     if (conditions) feeds.y = new ort.Tensor("float32", y ?? new Float32Array(n * conditions), [n, conditions]);
     const pixels = (await session.run(feeds)).x.data;
     postMessage({ id, pixels }, [pixels.buffer]);

@@ -1,10 +1,11 @@
-"""How the page looks to Gradio: its theme in our colours, and our style sheet."""
+"""How the page looks to Gradio: its theme in our colours, and our style sheets."""
 
 from pathlib import Path
 
 import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets"
+SHEETS = ("look.css", "interpolate.css")
 
 
 def look() -> dict:
@@ -13,4 +14,4 @@ def look() -> dict:
     theme = gr.themes.Base(primary_hue="indigo", neutral_hue="stone", font=system, font_mono=["ui-monospace", "monospace"]).set(
         body_background_fill="#fbfaf8", body_background_fill_dark="#121116", block_border_width="0px", block_shadow="none",
     )
-    return {"theme": theme, "css": (ASSETS / "css" / "look.css").read_text(encoding="utf-8"), "favicon_path": ASSETS / "icons" / "icon.svg"}
+    return {"theme": theme, "css": "\n".join((ASSETS / "css" / name).read_text(encoding="utf-8") for name in SHEETS), "favicon_path": ASSETS / "icons" / "icon.svg"}

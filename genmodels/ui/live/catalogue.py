@@ -13,12 +13,15 @@ from ...engine import Engine
 from ...models import ABILITIES, LatentModel
 
 LARGEST = 8 << 20  # bytes of weights that are sent to a browser
-ACRONYMS = {"mnist", "pca", "ae", "vae", "cvae", "gan"}
-FORMAT = b"1"  # goes up when atlas_for_browser writes something else, so that no browser keeps an old one
+ACRONYMS = {"mnist", "pca", "ae", "vae", "cvae", "gan", "cgan"}
+FAMILIES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder", "gan": "GAN", "diffusion": "Diffusion model",
+            "flow": "Normalizing flow", "flow_matching": "Flow matching"}  # any other by its own name
+SCALED = {"gan": "Truncation", "flow": "Temperature", "flow_matching": "Temperature"}  # whose latents may be scaled, and the word for it
+FORMAT = b"2"  # goes up when atlas_for_browser writes something else, so that no browser keeps an old one
 MOST_PLACES = 32  # in a gallery
 MOST_CODES = 10_000  # in an atlas
 HEADER = 1024  # bytes of the atlas that list its arrays; a multiple of 8, so that the arrays are aligned
-ARRAYS = {"codes": "<f4", "labels": "u1", "xy": "<f4", "axes": "<f4", "centre": "<f4", "std": "<f4", "reach": "<f4"}
+ARRAYS = {"codes": "<f4", "seed": "<u4", "labels": "u1", "xy": "<f4", "axes": "<f4", "centre": "<f4", "std": "<f4", "reach": "<f4"}
 
 
 def catalogue(engine: Engine) -> dict:
@@ -49,18 +52,31 @@ def _model(engine: Engine, name: str) -> dict:
     checkpoint, model = engine.checkpoint(name), engine.blueprint(name)
     about, metrics = checkpoint.about, checked_metrics(checkpoint.metrics(), int(np.prod(model.latent_shape)))
     size = (checkpoint.folder / "model.safetensors").stat().st_size
-    dataset = DATASETS.get(str(about["dataset"]))
+    dataset, steps = DATASETS.get(str(about["dataset"])), _steps(model)
     return {
-        "name": name, "title": title(name), "family": about["family"], "dataset": about["dataset"],
+        "name": name, "title": title(name), "family": about["family"], "family_title": FAMILIES.get(about["family"], title(about["family"])),
+        "dataset": about["dataset"],
         "dataset_title": dataset.TITLE if dataset else str(about["dataset"]),
         "latent_dim": prod(model.latent_shape), "latent_shape": list(model.latent_shape), "image_shape": list(model.image_shape),
         "conditions": list(model.conditions), "classes": list(dataset.CLASSES) if dataset else [],
         "abilities": {"decode": True} | {ability: model.can(ability) or why for ability, why in ABILITIES.items()},
         "parameters": sum(p.numel() for p in model.parameters()), "bytes": size, "licence": about["licence"], "hash": checkpoint.hash,
-        "metrics": metrics, "classifier": engine.classifier_for(name),
+        "metrics": metrics, "classifier": engine.classifier_for(name), "samplers": list(checkpoint.samplers()),
+        "steps": steps, "scaled": SCALED.get(about["family"]), "linear": getattr(model.config, "net", "") == "linear",
         "onnx": address(engine, name, "decoder.onnx"), "atlas": address(engine, name, "atlas.bin"),
-        "browser": size <= LARGEST and len(model.latent_shape) == 1,
+        "browser": steps is None and size <= LARGEST,
     }
+
+
+def _steps(model: LatentModel) -> dict | None:
+    """How a model of many steps makes a picture, unless a person says otherwise; None for a model of one step.
+
+    samplers: the names, the model's own first; default: how many steps; guidance: by how much, None where nothing can be told.
+    """
+    if not model.can("path"):
+        return None
+    return {"samplers": list(model.SAMPLERS), "default": getattr(model.config, "steps", 50),
+            "guidance": getattr(model.config, "guidance", 1.0) if model.conditions else None}
 
 
 def checked_metrics(metrics, size: int) -> dict:
@@ -68,7 +84,7 @@ def checked_metrics(metrics, size: int) -> dict:
     if not isinstance(metrics, dict):
         raise ValueError("metrics.json must hold a JSON object.")
     fits = {
-        **dict.fromkeys(("mse", "nelbo", "label_kept"), _is_number),
+        **dict.fromkeys(("mse", "nelbo", "bits_per_dim", "label_kept", "fd_ratio", "sure", "precision", "recall"), _is_number),
         "effects": lambda value: isinstance(value, list) and len(value) == size and all(map(_is_number, value)),
         "names": lambda value: isinstance(value, list) and len(value) == size and all(
             one is None or isinstance(one, dict) and isinstance(one.get("name"), str) and _is_number(one.get("r")) for one in value),
@@ -96,7 +112,8 @@ def address(engine: Engine, name: str, file: str) -> str | None:
         path = engine.checkpoint(name).folder / "atlas.npz"
         content = sha256(FORMAT + path.read_bytes()).hexdigest()[:16] if path.exists() else None
     else:
-        kind = "decoder.onnx" if isinstance(engine.blueprint(name), LatentModel) else "classifier.onnx"
+        model = engine.blueprint(name)
+        kind = "classifier.onnx" if not isinstance(model, LatentModel) else None if model.can("path") else "decoder.onnx"
         content = engine.onnx_hash(name) if file == kind else None
     return f"/live/models/{name}/{content}/{file}" if content else None
 
@@ -104,8 +121,8 @@ def address(engine: Engine, name: str, file: str) -> str | None:
 def atlas_for_browser(path: Path) -> bytes:
     """atlas.npz as 1,024 bytes of JSON, {"arrays": [{name, dtype, shape, offset}]} and a line's end, then the arrays.
 
-    Little-endian, float16 widened to float32; an offset counts from the start of the file and is a multiple of 8.
-    ValueError if the file is not an atlas.
+    Little-endian, float16 widened to float32; an offset counts from the start of the file and is a multiple of 8. Codes that
+    are draws of a seed stay the seed: the browser draws them itself. ValueError if the file is not an atlas.
     """
     entries, parts, offset = [], [], HEADER
     try:
@@ -124,11 +141,11 @@ def atlas_for_browser(path: Path) -> bytes:
 
 def _check_atlas(name: str, arrays: dict[str, np.ndarray]) -> None:
     """ValueError in words if a page could not draw these arrays."""
-    if missing := set(ARRAYS) - {"std"} - set(arrays):
+    if missing := set(ARRAYS) - {"std", "codes" if "seed" in arrays else "seed"} - set(arrays):
         raise ValueError(f"{name}: atlas.npz has no {min(missing)}.")
-    shape = arrays["codes"].shape
+    shape = arrays["codes"].shape if "codes" in arrays else (arrays["labels"].size, arrays["centre"].size)
     count, size = (shape[0], int(np.prod(shape[1:]))) if len(shape) > 1 else (0, 0)
-    shapes = {"labels": (count,), "xy": (count, 2), "axes": (min(2, size), size), "centre": (size,), "reach": (), "std": arrays["codes"].shape}
+    shapes = {"labels": (count,), "xy": (count, 2), "axes": (min(2, size), size), "centre": (size,), "reach": (), "std": shape, "seed": ()}
     if not 1 <= count <= MOST_CODES:
         raise ValueError(f"{name}: atlas.npz must hold 1 to {MOST_CODES} codes.")
     for key, shape in shapes.items():

@@ -1,0 +1,253 @@
+// The Interpolate page: stops of a walk, one slider, and a row of pictures for every model.
+
+import { modelNamed, shortTitle, usable } from "./catalogue.js";
+import { measure } from "./curve.js";
+import { copyText, make, refill, say, setOptions } from "./dom.js";
+import { createEnds } from "./ends.js";
+import { crossfade, isPca, kindOf, walkOf } from "./frames.js";
+import { howFor } from "./how.js";
+import { textFor } from "./place.js";
+import { createPlayer } from "./play.js";
+import { chosenStops, keyOf, stopAt } from "./stops.js";
+import { canRedo, canUndo, choose, chosen, isLocal, link, onChange, redo, undo } from "./store.js";
+import { createTakeaway } from "./takeaway.js";
+import { createGrid } from "./walkgrid.js";
+import { createRow } from "./walkrow.js";
+
+const CROSSFADE = "crossfade", OTHERS = 2; // rows that the page adds to cross-fade, PCA and the present model
+const TASTE = ["gan", "diffusion", "vae", "flow_matching", "flow"]; // which families come first there
+const WAYS = [["auto", "Each its own way"], ["line", "Straight lines"], ["circle", "Great circles"]], VIEWS = [["rows", "Rows"], ["grid", "Grid"]];
+const WHY_CIRCLES = "Straight lines between codes of an encoder; great circles between latents of N(0, I), where the middle of a line is too near to the origin";
+const DECODING = ["truncation", "steps", "sampler", "guidance"]; // what changes a model's pictures at the same latents
+const MINE = new Set(["tab", "model", "ends", "rows", "walk", "view", "at", "pins", "point", "label", ...DECODING]);
+const FEW = matchMedia("(max-width: 860px)"), tilesNow = () => (FEW.matches ? 5 : 11);
+const press = (text, title, onclick) => make("button", { class: "lp-button", title, onclick }, text);
+
+/** @param {HTMLElement} root */
+export function mount(root) {
+  const begin = () => new Interpolate(root);
+  if (window.latentReady) begin();
+  else window.addEventListener("latent-ready", begin, { once: true });
+}
+
+/** The rows that a person who has chosen none sees: both baselines, the present model, and others that differ from it. */
+function usualRows(model) {
+  const those = usable().filter((one) => one.dataset === model.dataset), pca = those.filter(isPca).sort((a, b) => b.latent_dim - a.latent_dim)[0];
+  const rank = (one) => 100 * (TASTE.includes(one.family) ? TASTE.indexOf(one.family) : TASTE.length) + 50 * (one.conditions.length > 0) - Math.min(one.latent_dim, 40);
+  const others = those.filter((one) => one !== model && !isPca(one)).sort((a, b) => rank(a) - rank(b)), families = new Set([model.family]), picked = [];
+  for (const one of [...others.filter((other) => !families.has(other.family) && families.add(other.family)), ...others]) if (picked.length < OTHERS && !picked.includes(one)) picked.push(one);
+  return [...new Set([CROSSFADE, pca?.name, model.name, ...picked.map((one) => one.name)])].filter(Boolean);
+}
+
+class Interpolate {
+  constructor(root) {
+    this.rows = new Map(); // by name
+    this.turn = this.at = 0;
+    this.lay(root);
+    document.addEventListener("keydown", (event) => this.shortcut(event), true);
+    FEW.addEventListener("change", () => { for (const { view } of this.rows.values()) view.tile(tilesNow()); });
+    onChange((_, changed) => { if ([...changed].some((name) => MINE.has(name))) this.update(changed); });
+    this.update(new Set());
+  }
+
+  lay(root) {
+    this.ends = createEnds((ends) => choose({ ends }));
+    this.player = createPlayer({ onMove: (t) => this.show(t), onRest: () => this.rest() });
+    this.grid = createGrid({ onExplore: (model, z, y) => this.explore(model, z, y) });
+    this.takeaway = createTakeaway(() => this.scene());
+    this.slider = make("input", { type: "range", min: 0, max: 1, step: 0.001, "data-testid": "interpolate-slider", "aria-label": "Place on the walk",
+      oninput: () => { this.player.stop(); this.show(+this.slider.value); }, onchange: () => this.rest() });
+    this.place = make("output", { class: "lp-place-on" });
+    this.way = make("select", { "aria-label": "Way", "data-testid": "interpolate-way", title: WHY_CIRCLES,
+      onchange: () => choose({ walk: this.way.value }) });
+    this.views = make("div", { class: "lp-layers", role: "group", "aria-label": "View" }, ...VIEWS.map(([value, text]) => make("button", { class: "lp-toggle", "data-view": value, onclick: () => choose({ view: value }, false) }, text)));
+    this.adder = make("select", { "aria-label": "Add a row", "data-testid": "interpolate-add", onchange: () => this.setRows([...this.names, this.adder.value]) });
+    this.back = press("Undo", "Undo (Z)", undo);
+    this.forth = press("Redo", "Redo (Shift Z)", redo);
+    const slide = make("div", { class: "lp-walkrow lp-slide" }, make("div", { class: "lp-row" }, ...this.player.elements), this.place, make("div", { class: "lp-sliderbox" }, this.slider));
+    this.keys = [make("span", { class: "sure" }, "how sure the classifier is"),
+      make("span", { class: "far", title: "In the classifier's features; half of the height is how far test pictures are from each other" }, "distance to the nearest test picture"),
+      make("span", { class: "steps", title: "The change of the picture from frame to frame; three times the mean at most" }, "change per step")];
+    const legend = make("p", { class: "lp-keys" }, ...this.keys);
+    this.list = make("div", { class: "lp-walkrows" });
+    this.rowsBox = make("div", { class: "lp-rowsbox" }, slide, this.list, make("div", { class: "lp-row lp-walkfoot" }, this.adder, legend));
+    const bar = make("div", { class: "lp-bar" }, this.views, make("label", {}, "Way ", this.way),
+      make("span", { class: "lp-end" }, this.back, this.forth, press("Copy link", "This view as a link", () => this.copyLink())));
+    this.problem = make("p", { class: "lp-empty", role: "status", hidden: true });
+    this.element = make("div", { class: "lp lp-interpolate", "data-testid": "interpolate", "aria-busy": "true" },
+      make("section", { class: "lp-card" }, this.ends.element, this.problem), bar, make("section", { class: "lp-card lp-walkcard" }, this.rowsBox, this.grid.element), this.takeaway.element,
+      make("p", { class: "lp-help" }, "Drag the slider or any strip. Keys: arrows move, space plays, Z undo."));
+    root.replaceChildren(this.element);
+  }
+
+  // The hand: everything here is already in the page
+
+  /** The same place in all rows. */
+  show(t) {
+    this.at = Math.min(1, Math.max(0, t));
+    this.player.from(this.at);
+    if (+this.slider.value !== this.at) this.slider.value = this.at;
+    this.place.textContent = this.at.toFixed(2);
+    this.list.style.setProperty("--at", this.at);
+    for (const { view } of this.rows.values()) view.show(this.at);
+  }
+
+  rest() { choose({ at: Math.round(1000 * this.at) / 1000 }, false); }
+
+  shortcut(event) {
+    if (chosen().tab !== "interpolate" || event.altKey || event.target.matches?.("input[type=number], input[type=text], textarea, select, [role=tab], [role=radio], .lp-board")) return;
+    const ours = event.target === document.body || this.element.contains(event.target), key = event.key.toLowerCase(), button = event.target.closest?.("button");
+    if (!ours) return;
+    const action = key === "z" ? (event.shiftKey ? redo : undo) : event.ctrlKey || event.metaKey ? null
+      : { arrowleft: () => this.step(event.shiftKey ? -8 : -1), arrowright: () => this.step(event.shiftKey ? 8 : 1), home: () => this.step(-Infinity), end: () => this.step(Infinity), " ": button ? null : () => this.player.toggle() }[key];
+    if (action) event.preventDefault();
+    if (action || event.target === document.body) event.stopImmediatePropagation(); // Explore's keys are not ours
+    action?.();
+  }
+
+  step(frames) {
+    this.player.stop();
+    this.show(this.at + frames / 64);
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.rest(), 300); // one address for many keys
+  }
+
+  // Buttons
+
+  setRows(rows) { choose({ rows }); }
+
+  async copyLink() {
+    const address = link();
+    if (this.stops?.some(({ point }) => isLocal(point))) return say("One of the stops has too many numbers for a link; choose another one to share this walk.", "problem");
+    if (await copyText(address)) say("The link is copied.");
+    else say(`Copy it from here: ${address}`, "problem");
+  }
+
+  /** Go on in Explore with a latent of a model. */
+  explore(model, z, y) {
+    const told = y && Math.max(...y) > 0 ? String(y.indexOf(Math.max(...y))) : model.conditions.length ? "none" : "";
+    const { scale } = howFor(model); // which Explore puts on again
+    choose({ tab: "explore", model: model.name, point: textFor(z.map((value) => value / scale)), label: told, ...(model.name === chosen().model ? {} : { plane: "axes", second: "" }) });
+  }
+
+  exploreRow(name) {
+    const { frames } = this.rows.get(name).view, k = frames && Math.round(this.at * (frames.n - 1));
+    if (frames) this.explore(modelNamed(name), frames.z[k], frames.y?.[k]);
+  }
+
+  /** What can be taken away; null, and a sentence, where there is nothing. */
+  scene() {
+    if (chosen().view === "grid") return void say("A grid does not move. Choose Rows to save a walk.");
+    const rows = this.names.map((name) => this.rows.get(name)?.view).filter((view) => view?.frames);
+    if (!rows.length || rows.some(({ frames }) => frames.count < frames.n)) return void say("Not all frames are there yet; wait a moment.");
+    return { rows, name: `walk-${modelNamed(chosen().model).dataset}`, seconds: this.player.seconds(), goesBack: this.player.goesBack() };
+  }
+
+  // What is chosen becomes what is shown
+
+  /** A newer update overtakes one that still waits. @param {Set<string>} changed */
+  async update(changed) {
+    const choice = chosen(), model = modelNamed(choice.model);
+    if (choice.tab !== "interpolate") return this.player.stop();
+    this.settle(model, changed);
+    if (changed.size === 1 && changed.has("at")) return choice.at !== Math.round(1000 * this.at) / 1000 && this.show(choice.at);
+    const mine = ++this.turn;
+    this.work?.abort();
+    this.work = new AbortController();
+    this.element.setAttribute("aria-busy", "true");
+    this.arrange(model);
+    this.show(changed.size && !changed.has("at") ? this.at : choice.at);
+    try {
+      const texts = chosen().ends.length ? chosen().ends : await chosenStops(model, 2), stops = await Promise.all(texts.map(stopAt));
+      if (mine !== this.turn) return;
+      [this.stops, this.texts] = [stops, texts];
+      this.problem.hidden = true;
+      this.ends.show(stops, texts);
+      await (choice.view === "grid" ? this.fillGrid(model, stops) : this.walk(stops));
+    } catch (error) {
+      if (mine !== this.turn) return;
+      this.problem.hidden = false;
+      this.problem.textContent = error.message;
+    }
+    if (mine === this.turn) this.element.setAttribute("aria-busy", "false");
+  }
+
+  /** What belongs to other data goes; stops that the page chose stay when only the model changes, so that models are compared on the same pictures. */
+  settle(model, changed) {
+    const { ends, rows } = chosen(), fits = (name) => name === CROSSFADE || modelNamed(name).dataset === model.dataset;
+    const wrong = {};
+    if (ends.some((stop) => !fits(stop.model))) wrong.ends = [];
+    if (rows.some((name) => !fits(name))) wrong.rows = rows.filter(fits).length > 1 ? rows.filter(fits) : [];
+    if (!ends.length && changed.has("model") && this.texts && this.texts.every((stop) => fits(stop.model) && !isLocal(stop.point))) wrong.ends = this.texts;
+    if (Object.keys(wrong).length) choose(wrong, false);
+  }
+
+  /** The rows that should be there, in their order. */
+  arrange(model) {
+    const { rows, view, walk } = chosen(), grid = view === "grid";
+    if (this.dataset !== model.dataset) this.rows.clear(); // their canvases have other sizes
+    this.dataset = model.dataset;
+    this.names = rows.length ? rows : usualRows(model);
+    this.rowsBox.hidden = grid;
+    this.grid.element.hidden = !grid;
+    for (const button of this.views.children) button.setAttribute("aria-pressed", String(button.dataset.view === view));
+    setOptions(this.way, WAYS, walk);
+    this.back.disabled = !canUndo();
+    this.forth.disabled = !canRedo();
+    const rest = usable().filter((one) => one.dataset === model.dataset && !this.names.includes(one.name)).map((one) => [one.name, shortTitle(one)]);
+    setOptions(this.adder, [["", "Add a row …"], ...(this.names.includes(CROSSFADE) ? [] : [[CROSSFADE, "Cross-fade of pixels"]]), ...rest], "");
+    this.adder.hidden = !rest.length && this.names.includes(CROSSFADE);
+    for (const name of [...this.rows.keys()]) if (!this.names.includes(name)) this.rows.delete(name);
+    for (const name of this.names) if (!this.rows.has(name)) this.rows.set(name, { view: this.rowFor(name, model), key: "" });
+    refill(this.list, this.names.map((name) => this.rows.get(name).view.element));
+    this.list.classList.toggle("alone", this.names.length < 2);
+  }
+
+  rowFor(name, model) {
+    const own = name === CROSSFADE ? null : modelNamed(name), title = own ? shortTitle(own) : "Cross-fade";
+    const view = createRow({ name, kind: own ? kindOf(own) : CROSSFADE, title, model: own ?? model,
+      onScrub: (t, done) => { this.player.stop(); this.show(t); if (done) this.rest(); },
+      onRemove: () => this.setRows(this.names.filter((one) => one !== name)), onExplore: own && (() => this.exploreRow(name)) });
+    view.tile(tilesNow());
+    return view;
+  }
+
+  /** Make the frames of every row whose frames are not those of this walk yet. */
+  async walk(stops) {
+    const { walk } = chosen(), mine = this.turn, present = modelNamed(chosen().model);
+    await Promise.all(this.names.map(async (name) => {
+      const row = this.rows.get(name), own = name === CROSSFADE ? null : modelNamed(name);
+      const key = JSON.stringify([stops.map((stop) => stop.key), own && walk, own && howFor(own)]);
+      if (row.key === key) return;
+      row.view.wait();
+      row.key = ""; // not whole until the end
+      try {
+        for await (const frames of own ? walkOf(own, stops, walk, this.work.signal) : crossfade(present, stops)) {
+          if (mine !== this.turn) return;
+          row.view.become(frames);
+        }
+        row.key = key;
+        row.view.finish(false);
+      } catch (error) {
+        if (mine === this.turn) row.view.fail(error.message);
+      }
+    }));
+    if (mine === this.turn) this.compare();
+  }
+
+  /** Which model's steps are the most even; the pixels' own mixes do not count. */
+  compare() {
+    const views = this.names.map((name) => this.rows.get(name).view).filter(({ frames }) => frames && frames.count === frames.n);
+    const walkers = views.filter(({ kind }) => ![CROSSFADE, "pca"].includes(kind)), even = (view) => measure(view.frames).unevenness;
+    const best = walkers.length > 1 && walkers.reduce((one, other) => (even(other) < even(one) ? other : one));
+    for (const view of views) view.finish(view === best);
+    this.keys[0].hidden = !views.some(({ frames }) => frames.chances.some(Boolean));
+    this.keys[1].hidden = !views.some(({ frames }) => frames.distances);
+  }
+
+  /** Four corners: the stops, and where there are fewer others that the page chooses. */
+  async fillGrid(model, stops) {
+    const spare = stops.length < 4 ? await Promise.all((await chosenStops(model, 8)).filter((text) => !stops.some((stop) => stop.key === keyOf(text))).slice(0, 4 - stops.length).map(stopAt)) : [];
+    await this.grid.become(model, [...stops, ...spare].slice(0, 4), chosen().walk, spare.length, this.work.signal);
+  }
+}

@@ -1,0 +1,73 @@
+"""What tests of the Interpolate page share: opening a walk, its rows, and the pictures that they show."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+
+ROOT, SLIDER = '[data-testid="interpolate"]', '[data-testid="interpolate-slider"]'
+PATIENCE = 60_000  # milliseconds, on a machine that does other things as well
+CANVAS = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 === 0)"
+
+
+@contextmanager
+def walks(browser, url) -> Iterator:
+    """A function that opens a view of the Interpolate page; at the end it fails if the page complained in the console."""
+    contexts, complaints = [], []
+
+    def open_view(query="", road="server", width=1280, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page.goto(f"{url}/?tab=interpolate&{query}" + (f"&road={road}" if road else ""))
+        settle(page)
+        return page
+
+    yield open_view
+    for context in contexts:
+        context.close()
+    assert not [text for text in complaints if "manifest" not in text]
+
+
+def settle(page) -> None:
+    """Until all rows have all their frames."""
+    page.wait_for_selector(f'{ROOT}[aria-busy="false"]', timeout=PATIENCE)
+
+
+def row(page, model: str):
+    """The row of a model, or of "crossfade"."""
+    return page.locator(f'.lp-walkrow[data-model="{model}"]')
+
+
+def shown(page, model: str) -> np.ndarray:
+    """The red channel of a row's present picture."""
+    return np.array(row(page, model).locator("canvas.lp-now").evaluate(CANVAS))
+
+
+def stop(page, k: int) -> np.ndarray:
+    """The red channel of a stop's picture."""
+    return np.array(page.locator(f'canvas[data-stop="{k}"]').evaluate(CANVAS))
+
+
+def scrub(page, place: float) -> None:
+    """Move the slider as a hand does, without letting go of it."""
+    page.locator(SLIDER).evaluate("(input, place) => { input.value = place; input.dispatchEvent(new Event('input', { bubbles: true })); }", place)
+
+
+def address(page) -> dict[str, str]:
+    """What the address holds."""
+    page.wait_for_timeout(150)  # it is written a moment after the release
+    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def modules(page) -> str:
+    """Where the page's own modules are."""
+    return page.evaluate("performance.getEntriesByType('resource').map(e => e.name).find(n => n.endsWith('/js/store.js')).replace('store.js', '')")
+
+
+def ask(page, script: str, *values):
+    """Run a body of JavaScript that may `await load("gif.js")` and return what JSON can say; values are `given`."""
+    return page.evaluate("async ([base, given]) => { const load = (name) => import(base + name); " + script + " }", [modules(page), list(values)])
