@@ -7,6 +7,7 @@ import torch
 from genmodels.datasets import DATASETS
 from genmodels.models import LatentModel
 from genmodels.models.diffusion import UPDATES
+from genmodels.models.diffusion import betas as betas_of
 from genmodels.normal import latents
 from genmodels.train.loop import Trainer
 from genmodels.train.recipe import Recipe, Stage
@@ -58,7 +59,7 @@ def test_the_closed_form_agrees_with_the_chain_step_by_step(betas):
     x = torch.full((20000, 1, 1, 1), 0.8)
     generator = torch.Generator().manual_seed(0)
     chained = x
-    for beta in model.betas()[:60]:
+    for beta in betas_of(model.config)[:60]:
         chained = (1 - beta) ** 0.5 * chained + beta**0.5 * torch.randn(x.shape, generator=generator)
     level = model.levels()[60]
     assert float(chained.mean()) == pytest.approx(level.alpha * 0.8, abs=0.02)
@@ -115,7 +116,7 @@ def test_fresh_noise_depends_on_the_latent_and_the_seed_alone():
 
 def test_the_posterior_of_one_step_is_that_of_ho_et_al(ideal):
     now, then = ideal.levels()[501], ideal.levels()[500]
-    beta = float(ideal.betas()[500])
+    beta = float(betas_of(ideal.config)[500])
     seen = ideal._look(noise_from(ideal, 2), now, None, 1.0, clip=False)
     mean, spread = UPDATES["ddpm"](seen, then, None, 0.0)
     expected = (then.alpha * beta * seen.x0 + (1 - beta) ** 0.5 * then.sigma**2 * seen.x) / now.sigma**2  # equation 7

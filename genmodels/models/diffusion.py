@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 from ..knobs import knob
 from ..nets import UNet
 from ..normal import latents
-from ._base import LatentModel, Step, check_square
+from ._base import LatentModel, Step, check_square, guided
 
 DARKEST = 1e-3  # share of the picture's variance below which a step is left out: there is nothing to predict a picture from
 
@@ -34,6 +35,15 @@ class Config:
         check_square("diffusion", self.image_shape, least=8)
 
 
+def betas(config: Config) -> np.ndarray:
+    """The variance of the noise added at t = 1 .. T, float64 [T]: linear as by Ho et al., for any T; cosine as by Nichol & Dhariwal 2021."""
+    times = config.times
+    if config.betas == "linear":
+        return np.linspace(1e-4, 0.02, times) * min(1000 / times, 40)
+    left = np.cos((np.arange(times + 1) / times + 0.008) / 1.008 * np.pi / 2) ** 2
+    return np.minimum(1 - left[1:] / left[:-1], 0.999)
+
+
 @dataclass(frozen=True)
 class Level:
     """A moment of the process: number t of T, and how much of the picture (alpha) and of the noise (sigma) is left; alpha^2 + sigma^2 = 1."""
@@ -41,6 +51,12 @@ class Level:
     t: int
     alpha: float
     sigma: float
+
+
+@lru_cache(64)
+def _levels(config: Config) -> tuple[Level, ...]:
+    left = np.concatenate([[1.0], np.cumprod(1 - betas(config))])
+    return tuple(Level(t, float(alpha), float(sigma)) for t, (alpha, sigma) in enumerate(zip(np.sqrt(left), np.sqrt(1 - left), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -90,61 +106,53 @@ class Diffusion(LatentModel):
     def __init__(self, config: Config):
         super().__init__(config)
         self.net = UNet(config.image_shape, config.width, config.depth, len(config.conditions))
+        shares = torch.tensor([(level.alpha, level.sigma) for level in self.levels()])
+        self.register_buffer("shares", shares, persistent=False)
 
-    def betas(self) -> np.ndarray:
-        """The variance of the noise added at t = 1 .. T, float64 [T]: linear as by Ho et al., for any T; cosine as by Nichol & Dhariwal 2021."""
-        times = self.config.times
-        if self.config.betas == "linear":
-            return np.linspace(1e-4, 0.02, times) * min(1000 / times, 40)
-        left = np.cos((np.arange(times + 1) / times + 0.008) / 1.008 * np.pi / 2) ** 2
-        return np.minimum(1 - left[1:] / left[:-1], 0.999)
-
-    def levels(self) -> list[Level]:
+    def levels(self) -> tuple[Level, ...]:
         """All moments, from t = 0, the picture itself, to T."""
-        left = np.concatenate([[1.0], np.cumprod(1 - self.betas())])
-        return [Level(t, float(alpha), float(sigma)) for t, (alpha, sigma) in enumerate(zip(np.sqrt(left), np.sqrt(1 - left), strict=True))]
+        return _levels(self.config)
 
     def add_noise(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t of pictures x [B, C, H, W] at moments t [B] (0 .. T), in closed form (Ho et al., equation 4)."""
-        share = torch.tensor([[level.alpha, level.sigma] for level in self.levels()], dtype=torch.float32, device=x.device)[t]
-        return share[:, 0].view(-1, 1, 1, 1) * x + share[:, 1].view(-1, 1, 1, 1) * noise
+        alpha, sigma = self.shares[t].view(-1, 2, 1, 1, 1).unbind(1)
+        return alpha * x + sigma * noise
 
     def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
         """The noise [B, C, H, W] that the net sees in x at moments t [B], guided as by Ho & Salimans 2022."""
-        moment, y = t.float() / self.config.times, self.said(y, x)
-        if y is None or guidance == 1:
-            return self.net(x, moment, y).float()
-        told, untold = self.net(x.repeat(2, 1, 1, 1), moment.repeat(2), torch.cat([y, torch.zeros_like(y)])).float().chunk(2)
-        return untold + guidance * (told - untold)
+        return guided(self.net, x, t.float() / self.config.times, self.said(y, x), guidance)
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
-        y = self.said(y, x)
-        if y is not None and self.training:
-            y = y * (torch.rand(len(y), 1, device=y.device) >= self.config.unsaid)
+        y = self.partly_said(y, x)
         t = (torch.rand(len(x), device=x.device) * self.config.times).long() + 1
         noise = torch.randn_like(x)
         return {"loss": F.mse_loss(self.predict_noise(self.add_noise(x, t, noise), t, y), noise)}
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        *_, last = self.path(z, y, sampler=self.SAMPLERS[0], steps=self.config.steps, guidance=self.config.guidance)
+        *_, last = self.path(z, y)
         return last.x
 
     def encode(self, x: Tensor, y: Tensor | None = None, steps: int = 50) -> Tensor:
-        """The noise that x grows from: DDIM run backwards, each step with the prediction at its start (Song et al., section 5.4)."""
+        *_, z = self.back(x, y, steps)
+        return z
+
+    def back(self, x: Tensor, y: Tensor | None = None, steps: int = 50) -> Iterator[Tensor]:
+        """The way to the noise that x grows from: DDIM run backwards, each step with the prediction at its start (Song et al., section 5.4)."""
         for now, then in pairwise(self._schedule(steps)[::-1]):
             seen = self._look(x, now if now.t else self.levels()[1], y, 1.0, clip=False)
             x = then.alpha * seen.x0 + then.sigma * seen.noise
-        return x
+            yield x
 
     def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0,
-             guidance: float = 1.0, seed: int = 0) -> Iterator[Step]:
+             guidance: float | None = None, seed: int = 0) -> Iterator[Step]:
         """The steps from noise z to the picture: `steps` of them, and the picture itself as the last.
 
-        sampler is one of SAMPLERS ("" the first, steps 0 the config's); eta is DDIM's share of fresh noise, which is drawn from z and seed.
+        sampler is one of SAMPLERS ("" the first; steps 0 and guidance None are the config's); eta is DDIM's share of fresh noise, which is drawn from z and seed.
         """
         update, x, earlier = UPDATES[sampler or self.SAMPLERS[0]], z, None
         keys = _keys(z, seed) if sampler == "ddpm" or eta else None
         levels = self._schedule(steps or self.config.steps)
+        guidance = self.config.guidance if guidance is None else guidance
         for number, (now, then) in enumerate(pairwise(levels)):
             seen = self._look(x, now, y, guidance)
             mean, spread = update(seen, then, earlier, eta)

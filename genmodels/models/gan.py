@@ -51,9 +51,8 @@ class GAN(LatentModel):
         return self.critic(x, self.said(y, x)).float()
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "generator") -> dict[str, Tensor]:
-        y, z = self.said(y, x), torch.randn(x.shape[0], self.config.latent_dim, device=x.device)
-        if y is not None and self.training:
-            y = y * (torch.rand(len(y), 1, device=y.device) >= self.config.unsaid)
+        z = torch.randn(x.shape[0], self.config.latent_dim, device=x.device)
+        y = self.partly_said(y, x)
         critic_loss, generator_loss = GAMES[self.config.loss]
         if player == "generator":
             return {"loss": generator_loss(self.score(self.decode(z, y), y)).mean()}
@@ -87,17 +86,16 @@ class GAN(LatentModel):
     def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
         """Measure the batch statistics of the generator with its present weights, since those of averaged weights cannot be averaged."""
         norms = [part for part in self.generator.modules() if isinstance(part, nn.BatchNorm2d)]
-        kept, devices = [part.momentum for part in norms], [self.device] if self.device.type == "cuda" else []
+        kept = [part.momentum for part in norms]
         for part in norms:
             part.reset_running_stats()
             part.momentum = None  # a plain mean over all batches
         self.generator.train()
         batches, size = REFRESHED_ON
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(0)
-            for k in range(batches):
-                told = None if y is None else y[torch.arange(k * size, (k + 1) * size, device=y.device) % len(y)]
-                self.decode(torch.randn(size, self.config.latent_dim, device=self.device), told)
+        generator = torch.Generator().manual_seed(0)
+        for k in range(batches):
+            told = None if y is None else y[torch.arange(k * size, (k + 1) * size, device=y.device) % len(y)]
+            self.decode(torch.randn(size, self.config.latent_dim, generator=generator).to(self.device), told)
         self.generator.eval()
         for part, momentum in zip(norms, kept, strict=True):
             part.momentum = momentum
