@@ -3,8 +3,9 @@
 import inspect
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from math import prod
 
 import numpy as np
 from PIL import Image
@@ -18,9 +19,13 @@ LARGEST_PICTURE = 20_000  # bytes; two of them beside the weights must fit into 
 MEASURES = {  # key in metrics.json -> what it says, and how it is written
     "mse": ("mean squared error per pixel of pictures as they are shown, pixels in [0, 1]", "{:.5f}"),
     "mse_unclipped": ("the same, where the model overshoots black and white left as it is", "{:.5f}"),
+    "encoded": ("test pictures encoded for what has to do with codes", "{:,}"),
     "nelbo": ("negative ELBO, nats per picture", "{:.2f}"),
     "reconstruction": ("of which reconstruction", "{:.2f}"),
     "kl": ("of which KL divergence from the prior", "{:.2f}"),
+    "iwae": ("negative importance-weighted bound, nats per picture ({bounded:,} pictures, {draws} draws each)", "{:.2f}"),
+    "iwae_gain": ("by so much it is tighter than the ELBO of the same pictures and draws", "{:.2f}"),
+    "bits_per_dim": ("exact negative log-likelihood, bits per dimension", "{:.3f}"),
     "label_kept": ("reconstructions in which the classifier sees the true label", "{:.1%}"),
     "knn_accuracy": ("5-neighbour accuracy on test codes, each left out of its own vote", "{:.1%}"),
     "midpoint_certainty": ("certainty of the classifier halfway between two test pictures' codes", "{:.1%}"),
@@ -30,6 +35,21 @@ MEASURES = {  # key in metrics.json -> what it says, and how it is written
     "parameters": ("parameters", "{:,}"),
     "bytes": ("bytes of weights", "{:,}"),
 }
+MADE = {  # key in a row of "generated" or "beside" -> what it says, and how it is written
+    "fd": ("Frechet distance to the test pictures; less is better", "{:.2f}"),
+    "fd_ratio": ("the same as a multiple of PCA-16 with a mixture", "{:.3f}"),
+    "sure": ("pictures of which the classifier is at least 90 % sure", "{:.1%}"),
+    "precision": ("precision: pictures that lie among test pictures", "{:.3f}"),
+    "recall": ("recall: test pictures that lie among these pictures", "{:.3f}"),
+    "spread": ("spread over the classes: entropy, 1 is even", "{:.3f}"),
+    "least_class": ("share of the rarest class", "{:.1%}"),
+    "neighbours": ("distance to the nearest training picture, by features; that of test pictures is 1", "{:.3f}"),
+    "neighbours_pixels": ("the same by pixels, where a blurred picture is near to many", "{:.3f}"),
+}
+WAYS = {  # row of "generated" or "beside" -> its title; {} are its own settings
+    "normal": "N(0, I)", "gaussian": "full Gaussian", "mixture": "mixture of Gaussians", "shortened": "latents x {length:g}",
+    "train": "training pictures", "pca": "PCA-{size}, Gaussian", "pca_mixture": "PCA-{size}, mixture",
+}
 GROUPS = {  # keys that hold one number per name
     "recall": ("share of the class {} that is recognised", "{:.1%}"),
     "factors": ("{} read from codes by a linear regression, R2", "{:.3f}"),
@@ -38,17 +58,50 @@ GROUPS = {  # keys that hold one number per name
 
 def measured(metrics: Mapping) -> list[tuple[str, str]]:
     """What was measured as rows of text: (measure, value)."""
-    rows = [(what, form.format(metrics[key])) for key, (what, form) in MEASURES.items() if key in metrics]
+    silent = {"encoded"} if metrics.get("encoded") == metrics["pictures"] else set()
+    rows = [(what.format(**metrics), form.format(metrics[key])) for key, (what, form) in MEASURES.items() if key in metrics and key not in silent]
     for key, (what, form) in GROUPS.items():
         rows += [(what.format(name), form.format(value)) for name, value in metrics.get(key, {}).items()]
     return rows
 
 
+def generated(metrics: Mapping) -> list[list[str]]:
+    """How good made pictures are, beside others, as rows of text: a heading, then a measure each; empty where that was not measured."""
+    ways = {**metrics.get("generated", {}), **metrics.get("beside", {})}
+    if not ways:
+        return []
+    titles = [WAYS[way].format(**row) + (", {steps} steps of {sampler}".format(**row) if "steps" in row else "") for way, row in ways.items()]
+    return [["measure", *titles]] + [[what, *(form.format(row[key]) if key in row else "-" for row in ways.values())]
+                                     for key, (what, form) in MADE.items()]
+
+
+def by_steps(metrics: Mapping) -> list[list[str]]:
+    """The Frechet distance by the number of steps as rows of text: a heading, then a sampler each; empty where there are no steps."""
+    rows = {sampler: row for sampler, row in metrics.get("fd_by_steps", {}).items() if sampler != "samples"}
+    if not rows:
+        return []
+    steps = list(next(iter(rows.values())))
+    form = MADE["fd_ratio"][1]
+    return [["steps", *steps]] + [[sampler, *(form.format(row[count]["fd_ratio"]) for count in steps)] for sampler, row in rows.items()]
+
+
+def widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """How wide the columns of a table are in characters."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
 def table(metrics: Mapping) -> str:
-    """The measured table in Markdown, with a line for each measure that was left out."""
-    lines = [f"Measured on the {metrics['pictures']:,} test pictures.", "", "| measure | value |", "|---|---|"]
-    lines += [f"| {what} | {value} |" for what, value in measured(metrics)]
-    return "\n".join(lines + [f"\n{why}" for why in metrics.get("left_out", [])])
+    """The measured tables in Markdown, with a line for each measure that was left out."""
+    parts = [f"Measured on the {metrics['pictures']:,} test pictures.", _markdown([["measure", "value"], *measured(metrics)])]
+    if rows := generated(metrics):
+        parts += [f"{metrics['samples']:,} pictures made in each way (conditional models are told the classes in turn), as a person sees them, beside what "
+                  "others reach, by the features of the data set's own classifier. What it cannot see, these numbers do not tell, and each alone "
+                  "can be had cheaply: noise can look sure, and copies are precise.", _markdown(rows)]
+    if rows := by_steps(metrics):
+        few = metrics["fd_by_steps"]["samples"]
+        parts += ["The Frechet distance as a multiple of PCA-16 with a mixture, by sampler and number of steps "
+                  f"({few:,} pictures each, which makes it larger than above).", _markdown(rows)]
+    return "\n\n".join(parts + metrics.get("left_out", []))
 
 
 def card(checkpoint: Checkpoint, metrics: Mapping, pictures: Mapping[str, str], train_size: int) -> str:
@@ -59,7 +112,7 @@ def card(checkpoint: Checkpoint, metrics: Mapping, pictures: Mapping[str, str], 
     return f"""{_front_matter(checkpoint)}
 # {checkpoint.name}
 
-{_what(checkpoint, metrics)}
+{_what(checkpoint)}
 
 {shown}
 
@@ -111,14 +164,15 @@ def marks(part: str) -> tuple[str, str]:
 
 
 def overview(found: Mapping[str, Checkpoint]) -> str:
-    """One line of numbers for each checkpoint, in columns."""
-    keys = ["mse", "nelbo", "label_kept", "knn_accuracy", "midpoint_certainty", "crossfade_certainty", "accuracy", "parameters", "bytes"]
+    """One line of numbers for each checkpoint, in columns; of made pictures those from N(0, I)."""
+    keys = ["mse", "nelbo", "label_kept", "knn_accuracy", "fd_ratio", "sure", "precision", "recall", "accuracy", "parameters", "bytes"]
     rows = [["checkpoint", *keys]]
     for name, checkpoint in sorted(found.items()):
         metrics = checkpoint.metrics()
-        rows.append([name, *(MEASURES[key][1].format(metrics[key]) if key in metrics else "-" for key in keys)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+        made = metrics.get("generated", {}).get("normal", {})
+        rows.append([name, *(MADE[key][1].format(made[key]) if key in made else MEASURES[key][1].format(metrics[key])
+                             if key in metrics and key in MEASURES else "-" for key in keys)])
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths(rows), strict=True)).rstrip() for row in rows)
 
 
 def contact_sheet(pixels: np.ndarray, columns: int) -> bytes:
@@ -145,7 +199,7 @@ def _front_matter(checkpoint: Checkpoint) -> str:
     return "\n".join([*lines, "---"])
 
 
-def _what(checkpoint: Checkpoint, metrics: Mapping) -> str:
+def _what(checkpoint: Checkpoint) -> str:
     """Plain words: what goes in and out, and the first line of the family's file."""
     config, family, title = checkpoint.config, checkpoint.family, DATASETS[checkpoint.about["dataset"]].TITLE
     channels, height, width = config.image_shape
@@ -153,11 +207,20 @@ def _what(checkpoint: Checkpoint, metrics: Mapping) -> str:
     kind = f"Family `{checkpoint.about['family']}`: {inspect.getmodule(family).__doc__.splitlines()[0]}"
     if not issubclass(family, LatentModel):
         return f"It names {sort}: {', '.join(config.conditions)}.\n\n{kind}"
-    count = len(metrics["effects"])
-    told = " It is told the class of the picture, so the code is left to carry the style." if config.conditions else ""
-    cloud = "Each picture has a small cloud of codes, and random codes make new pictures." if family.can("posterior") else \
-        "Each picture has exactly one code."
-    return f"It turns {sort} into {count} numbers, the code, and any {count} numbers into a picture. {cloud}{told}\n\n{kind}"
+    count = prod(checkpoint.blueprint.latent_shape)
+    told = ""
+    if config.conditions:
+        told = " It is told the class of the picture, so the code is left to carry the style."
+    if family.can("path"):
+        way = f"It makes {sort} out of noise, {count} numbers, in many small steps"
+        way += ", and goes the same way back from a picture to its noise." if family.can("encode") else "."
+    elif not family.can("encode"):
+        way = f"It makes {sort} out of {count} random numbers, the latent. No picture can be turned into its latent directly."
+    else:
+        way = f"It turns {sort} into {count} numbers, the code, and any {count} numbers into a picture. "
+        way += "Each picture has a small cloud of codes, and random codes make new pictures." if family.can("posterior") else \
+            "Each picture has exactly one code."
+    return f"{way}{told}\n\n{kind}"
 
 
 def _parts(checkpoint: Checkpoint, metrics: Mapping, train_size: int) -> dict[str, str]:
@@ -199,9 +262,21 @@ def _limits(checkpoint: Checkpoint) -> str:
     if not issubclass(checkpoint.family, LatentModel):
         lines.append("* Its certainty is a softmax, not a promise: it can be sure and wrong, mostly on pictures that show no class at all.")
         return "\n".join(lines)
-    if not checkpoint.family.can("posterior"):
+    family = checkpoint.family
+    if family.can("path"):
+        lines.append("* A picture takes many steps: it is made while one waits, not while the hand moves.")
+    elif not family.can("encode"):
+        lines.append("* It learned to make pictures that its critic takes for real; nothing made it learn every kind of them. "
+                     "What it leaves out shows in recall and in the rarest class above.")
+    elif not (family.can("posterior") or family.can("log_prob")):
         lines.append("* Nothing in its training asked codes to fill the space evenly: random latents may decode to pictures of nothing.")
-    return "\n".join([*lines, "* Meant for looking, teaching and trying; small nets give softer pictures than large ones."])
+    return "\n".join([*lines, "* Meant for looking, teaching and trying; small nets give simpler pictures than large ones."])
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first row is the heading."""
+    heading, *others = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([heading, "|" + "---|" * len(rows[0]), *others])
 
 
 def _text(value) -> str:

@@ -1,14 +1,15 @@
 """A checkpoint is a folder: save it, find it, check it, load it.
 
 config.json        what it is; written last, so its presence means that the folder is whole
-model.safetensors  averaged weights, float16 where no picture changes by more than one grey level and no code by 1/64 sigma
-metrics.json, atlas.npz, README.md   what evaluate adds
+model.safetensors  averaged weights, the matrices among them float16 where no picture changes by more than one grey level and no code by 1/64 sigma
+metrics.json, atlas.npz, samplers.npz, features.npz, README.md   what evaluate adds
 """
 
 import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .classifier import Classifier
+from .kept import read_atlas, read_features
 from .knobs import from_dict
+from .latent.samplers import Sampler, unpacked
 from .models import MODELS, LatentModel, Trainable
 from .nets import out_of_memory
 from .normal import latents
@@ -109,20 +112,27 @@ class Checkpoint:
         return metrics
 
     def atlas(self) -> dict[str, np.ndarray]:
-        """The arrays of atlas.npz, or nothing where there is none. BadCheckpoint if the file cannot be read.
+        """What `read_atlas` says, or nothing where there is no atlas. BadCheckpoint if the file cannot be read."""
+        return self._arrays("atlas.npz", lambda arrays: read_atlas(arrays, self.blueprint.latent_shape) if arrays else {})
 
-        codes float16 [N, *latent_shape], labels uint8 [N], xy float16 [N, 2] = (codes - centre) @ axes.T, axes float32 [2, D],
-        centre float32 [D], reach float32 [] (half the side of the map, in sigmas), and std float16 [N, *latent_shape] where
-        the model has a posterior.
-        """
-        path = self.folder / "atlas.npz"
-        if not path.exists():
-            return {}
+    def samplers(self) -> dict[str, Sampler]:
+        """What evaluate fitted to the codes of training pictures, by kind, N(0, I) always among them. BadCheckpoint if the file cannot be read."""
+        return self._arrays("samplers.npz", lambda arrays: unpacked(arrays, self.blueprint.latent_shape))
+
+    def features(self) -> dict[str, np.ndarray]:
+        """Of a classifier what `read_features` says, or nothing where that was not kept. BadCheckpoint if the file cannot be read."""
+        return self._arrays("features.npz", lambda arrays: read_features(arrays, self.config.features) if arrays else {})
+
+    def _arrays(self, file: str, read: Callable[[dict[str, np.ndarray]], dict]) -> dict:
+        """The arrays of an .npz in the folder (none where it is not there), as they are read."""
+        path = self.folder / file
         try:
+            if not path.exists():
+                return read({})
             with np.load(path, allow_pickle=False) as arrays:
-                return {key: arrays[key] for key in arrays.files}
+                return read({key: arrays[key] for key in arrays.files})
         except Exception as error:  # a foreign zip fails in many ways
-            raise BadCheckpoint(f"{self.name}: atlas.npz cannot be read ({error}).") from None
+            raise BadCheckpoint(f"{self.name}: {file} cannot be read ({error}).") from None
 
     def check(self) -> None:
         """BadCheckpoint unless the config fits and the weights have its names, shapes and kinds of numbers. No number is looked at."""
@@ -193,7 +203,7 @@ def save_checkpoint(model: Trainable, folder: Path, about: dict) -> Checkpoint:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    half = {name: tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor for name, tensor in weights.items()}
     content, config = save(half if _same_answers(model, half) else weights), json.dumps(about, indent=2).encode()
     path = folder / "config.json"
     if path.exists() and path.read_bytes() != config:

@@ -23,8 +23,9 @@ def to_onnx(model: Trainable) -> bytes:
 
     A latent model: `z` [N, *latent_shape] (and `y` [N, K] where it has conditions) to `x` [N, C, H, W] in [0, 1].
     A classifier: `x` [N, C, H, W] in [0, 1] to `p` [N, K], probabilities.
-    All float32. RuntimeError if the twin differs from PyTorch by more than 1e-4 in any number.
+    All float32. RuntimeError if the twin differs from PyTorch by more than 1e-4 in any number, ValueError for a model of many steps.
     """
+    check(model)
     twin = _Naming(model) if isinstance(model, Classifier) else _Decoding(model)
     inputs, output = twin.example(2), "p" if isinstance(model, Classifier) else "x"
     file = io.BytesIO()
@@ -36,6 +37,12 @@ def to_onnx(model: Trainable) -> bytes:
                           dynamic_axes={name: {0: "n"} for name in (*inputs, output)})
     _compare(twin, file.getvalue())
     return file.getvalue()
+
+
+def check(model: Trainable) -> None:
+    """ValueError in words for a model that has no ONNX twin. A blueprint without weights is enough to tell."""
+    if isinstance(model, LatentModel) and model.can("path"):
+        raise ValueError(f"A {type(model).__name__} makes a picture in many steps, so no single net can go to the browser; the server computes it.")
 
 
 class _Decoding(nn.Module):

@@ -39,3 +39,9 @@ def at(page, x: float, y: float) -> tuple[float, float]:
     """Where on the screen a share of the map's width and height is."""
     box = page.locator(MAP).bounding_box()
     return box["x"] + box["width"] * x, box["y"] + box["height"] * y
+
+
+def reach(page) -> float:
+    """How far to the right anything on the page reaches, in CSS pixels."""
+    return page.evaluate("""Math.max(document.documentElement.scrollWidth,
+        ...[...document.querySelectorAll('.lp-sets, .lp-bar, .lp-card, .lp-row')].map(one => one.getBoundingClientRect().right))""")

@@ -11,8 +11,8 @@ from genmodels.train.recipe import load_plan, plan_from
 from .test_readme import ROOT, files
 
 FOUND = find(ROOT / "checkpoints")
-FORMAT = {"config.json", "model.safetensors", "metrics.json", "atlas.npz", "README.md"}
-SHEETS = {"samples.png", "manifold.png"}
+FORMAT = {"config.json", "model.safetensors", "metrics.json", "atlas.npz", "samplers.npz", "features.npz", "README.md"}
+SHEETS = {"samples.png", "manifold.png", "path.png"}
 RECIPES = sorted((ROOT / "recipes").glob("*.json"))
 
 

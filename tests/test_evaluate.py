@@ -19,10 +19,11 @@ from genmodels import card
 from genmodels.checkpoint import Checkpoint, find, save_checkpoint
 from genmodels.classifier import Classifier
 from genmodels.datasets import DATASETS
-from genmodels.evaluate import evaluate
+from genmodels.evaluate import Effort, evaluate
 from genmodels.evaluate.__main__ import main
-from genmodels.evaluate.atlas import balanced, chosen_pictures
-from genmodels.evaluate.subject import Subject, measure
+from genmodels.evaluate.atlas import chosen_pictures
+from genmodels.evaluate.judge import Judge
+from genmodels.evaluate.subject import Subject, balanced, measure
 from genmodels.models.autoencoder import Autoencoder
 from genmodels.models.vae import VAE
 from genmodels.train.recipe import Plan, Recipe, Stage
@@ -32,6 +33,15 @@ from .conftest import DIGITS
 TRAIN, TEST = (DATASETS["digits"].load(split) for split in ("train", "test"))
 X, Y = TEST.floats(slice(None)), TEST.one_hot(slice(None))
 SMALL = {"image_shape": (1, 8, 8), "width": 8, "hidden": 16, "depth": 0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little():
+    """Less than what metrics.json of a real model holds, so that the tests are quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("genmodels.evaluate.FULL", "genmodels.evaluate.__main__.FULL"):
+            patch.setattr(module, Effort(samples=300, by_steps=100, bounded=40, draws=200))
+        yield
 
 
 def taught(model, steps: int, rate: float = 5e-3):
@@ -167,7 +177,7 @@ def test_the_same_command_writes_the_same_bytes(saved, measured, tmp_path):
     shutil.copytree(saved, again)
     assert main(["digits-vae", "--checkpoints", str(again), "--device", "cpu"]) == 0
     files = sorted(path.name for path in (again / "digits-vae").iterdir())
-    assert files == ["README.md", "atlas.npz", "config.json", "metrics.json", "model.safetensors", "samples.png"]
+    assert files == ["README.md", "atlas.npz", "config.json", "metrics.json", "model.safetensors", "samplers.npz", "samples.png"]
     for name in files:
         assert (again / "digits-vae" / name).read_bytes() == (measured / "digits-vae" / name).read_bytes(), name
 
@@ -196,7 +206,7 @@ def test_classes_take_turns_in_the_atlas_as_long_as_they_have_pictures():
 
 
 def test_an_atlas_of_long_codes_has_fewer_pictures():
-    codes = {2: 2000, 16: 900, 512: 500}
+    codes = {2: 2000, 8: 1000, 16: 500, 256: 500}
     for size, most in codes.items():
         subject = SimpleNamespace(codes=torch.zeros(1, size), labels=np.arange(3000) % 10)
         assert np.bincount(subject.labels[chosen_pictures(subject)]).tolist() == [most // 10] * 10
@@ -217,10 +227,10 @@ def test_the_table_of_the_card_says_what_metrics_json_says(measured):
         found, text = metrics(measured, name), (measured / name / "README.md").read_text()
         begin, end = card.marks("measured")
         table = text.split(begin)[1].split(end)[0]
-        for key in set(found) & set(card.MEASURES):
+        for key in set(found) & set(card.MEASURES) - {"encoded"}:
             what, form = card.MEASURES[key]
-            assert f"| {what} | {form.format(found[key])} |" in table
-        assert table.count("\n| ") == 1 + len(card.measured(found)) > 4
+            assert f"| {what.format(**found)} | {form.format(found[key])} |" in table
+        assert table.count("\n| ") == 1 + len(card.measured(found)) + len(card.generated(found)) > 4
     assert "| share of the class 3 that is recognised |" in table
 
 
@@ -324,7 +334,7 @@ def test_one_table_shows_all_checkpoints(measured, capsys):
 def test_metrics_are_returned_as_they_are_written(saved, models, tmp_path):
     shutil.copytree(saved / "digits-pca", tmp_path / "digits-pca")
     checkpoint = Checkpoint(tmp_path / "digits-pca")
-    assert evaluate(checkpoint, TEST, models["digits-classifier"], len(TRAIN)) == checkpoint.metrics()
+    assert evaluate(checkpoint, TRAIN, TEST, Judge(models["digits-classifier"], TRAIN, TEST, 300)) == checkpoint.metrics()
 
 
 def test_a_bar_is_met_missed_or_missing(measured, monkeypatch, capsys):
@@ -333,11 +343,20 @@ def test_a_bar_is_met_missed_or_missing(measured, monkeypatch, capsys):
     bars += [scores.Bar("digits-classifier", "accuracy", "at least", 0.2), scores.Bar("nobody", "mse", "at most", 1)]
     monkeypatch.setattr(scores, "BARS", tuple(bars))
     monkeypatch.setattr(scores, "BUNDLED", ("digits-pca",))
-    assert [row[4] for row in scores.rows(find(measured))] == ["met", "MISSED", "met", "missing", "met"]
+    assert [row[4] for row in scores.rows(find(measured))] == ["met", "MISSED", "met", "missing", "met", "met"]
     assert scores.main(["--checkpoints", str(measured)]) == 1
     assert "MISSED" in capsys.readouterr().out
     monkeypatch.setattr(scores, "BARS", (bars[0], bars[2]))
     assert scores.main(["--checkpoints", str(measured)]) == 0
+
+
+def test_a_bar_may_be_another_measure_and_lie_inside_a_row():
+    found = {"generated": {"normal": {"fd": 3.0}}, "other": 2.0}
+    assert scores.Bar("x", "generated.normal.fd", "at least", "other").verdict(found) == ("3", "at least other, 2", "met")
+    assert scores.Bar("x", "generated.normal.fd", "at most", 2.5).verdict(found) == ("3", "at most 2.5", "MISSED")
+    for key in ("generated.mixture.fd", "other.fd", "nothing"):
+        assert scores.Bar("x", key, "at most", 1).verdict(found)[2] == "missing"
+    assert scores.Bar("x", "other", "at most", "nothing").verdict(found)[2] == "missing"
 
 
 def test_numbers_measured_on_other_weights_do_not_count(measured, monkeypatch, tmp_path):

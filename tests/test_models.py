@@ -42,8 +42,8 @@ def test_decode_gives_a_picture_for_each_latent(model):
 
 
 def test_decoded_pictures_stay_between_black_and_white(model):
-    if getattr(model.config, "net", "") == "linear":
-        pytest.skip("a linear model may overshoot")
+    if getattr(model.config, "net", "") == "linear" or model.can("log_prob"):
+        pytest.skip("a linear model may overshoot, and an exact one must, by its margin: what is cut off cannot be encoded again")
     x = model.decode(10 * prior(model, 64))
     assert x.min() >= -1 and x.max() <= 1
 
@@ -129,7 +129,7 @@ def test_abilities_are_asked_of_the_class_and_load_nothing(family):
     assert set(answers.values()) <= {True, False}
     model = tiny_model(family)
     x, z = pictures(2), prior(model, 2)
-    for ability, given in {"encode": (x,), "posterior": (x,), "log_likelihood": (x, z), "score": (x,)}.items():
+    for ability, given in {"encode": (x,), "posterior": (x,), "log_likelihood": (x, z), "log_prob": (x,), "score": (x,)}.items():
         if not answers[ability]:
             with pytest.raises(NotImplementedError):
                 getattr(model, ability)(*given)
@@ -138,6 +138,9 @@ def test_abilities_are_asked_of_the_class_and_load_nothing(family):
 def test_a_likelihood_is_one_number_for_each_picture(model):
     if model.can("log_likelihood"):
         found = model.log_likelihood(pictures(3), prior(model, 3))
+        assert found.shape == (3,) and found.isfinite().all()
+    if model.can("log_prob"):
+        found = model.log_prob(pictures(3))
         assert found.shape == (3,) and found.isfinite().all()
 
 

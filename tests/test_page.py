@@ -5,7 +5,7 @@ import pytest
 
 from genmodels.normal import latents
 
-from .explore_page import MAP, PIXELS, at, pixels, point_of, settle
+from .explore_page import MAP, PIXELS, at, pixels, point_of, reach, settle
 
 
 def test_hovering_shows_and_leaving_goes_back(visit):
@@ -113,6 +113,5 @@ def test_the_focus_stays_on_what_was_pressed(visit):
 @pytest.mark.parametrize("query", ["model=mnist-vae-16d", "model=fashion-vae-16d", "model=mnist-vae-2d&second=mnist-pca-2d"])
 def test_nothing_overflows(visit, width, scheme, query):
     page = visit(query, width=width, color_scheme=scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("Math.max(...[...document.querySelectorAll('.lp-sets, .lp-bar, .lp-card')].map(one => one.getBoundingClientRect().right))") <= width
+    assert reach(page) <= width
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")

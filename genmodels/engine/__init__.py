@@ -1,9 +1,7 @@
 """The engine: the only gate to weights. It owns the device, the loaded models and the batching; NumPy in, NumPy out."""
 
-import logging
 import threading
 from concurrent.futures import Future
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,16 +11,20 @@ import torch
 from .. import export
 from ..checkpoint import BadCheckpoint, Checkpoint, find, write_whole
 from ..classifier import Classifier
+from ..latent.samplers import SAMPLERS
 from ..models import ABILITIES, LatentModel, Trainable
 from ..normal import latents
+from ._asked import MOST, Sampling, check_count, checked_conditions, checked_numbers, checked_sampling
+from ._borrowed import Borrowed
 from ._device import Device
-from ._queue import Borrowed, Job, Queue
+from ._known import Known, stamp
+from ._queue import Job, Queue
+from ._tasks import OF_A_CLASSIFIER, TASKS, is_long
 
-__all__ = ["MOST", "BadCheckpoint", "Engine"]
+__all__ = ["MOST", "BadCheckpoint", "Engine", "Sampling"]
 
-MOST = 4096  # pictures in one request
 PIECE = 32  # pictures at a time on a processor: more leave its caches (half the rate at 256) and make a slider wait
-WATCHED = ("config.json", "model.safetensors", "metrics.json", "atlas.npz")
+FEW = 4  # in one step of long work there: a slider waits for 30 ms at most; 32 would take a quarter less time for each picture, and 180 ms
 
 
 class Engine:
@@ -38,7 +40,8 @@ class Engine:
             raise ValueError(f"The device must be cpu, cuda or zero, not {device!r}.")
         self.roots = tuple(Path(root) for root in roots)
         self.cache = Path(cache) if cache else Path.home() / ".cache" / "latent-playground"
-        self._device = Device("cpu" if self.mode == "cpu" else "cuda", budget, min(batch, PIECE) if self.mode == "cpu" else batch)
+        place, rows, few = ("cpu", min(batch, PIECE), FEW) if self.mode == "cpu" else ("cuda", batch, batch)
+        self._device = Device(place, budget, rows, few)
         self._queue = Queue(self._device) if self.mode != "zero" else Borrowed(self._device)
         self._known: dict[str, Known] = {}
         self._exporting = threading.Lock()
@@ -48,11 +51,11 @@ class Engine:
 
     def rescan(self) -> tuple:
         """Look at the folders again, reading no file. Returns a value that differs when anything in them has changed."""
-        found = {name: (checkpoint, _stamp(checkpoint.folder)) for name, checkpoint in find(*self.roots).items()}
+        found = {name: (checkpoint, stamp(checkpoint.folder)) for name, checkpoint in find(*self.roots).items()}
         known = self._known
-        self._known = {name: known[name] if name in known and known[name].stamp == stamp else Known(checkpoint, stamp)
-                       for name, (checkpoint, stamp) in found.items()}
-        return tuple(stamp for _, stamp in found.values())
+        self._known = {name: known[name] if name in known and known[name].stamp == now else Known(checkpoint, now)
+                       for name, (checkpoint, now) in found.items()}
+        return tuple(now for _, now in found.values())
 
     def names(self, ability: str = "decode") -> list[str]:
         """The latent models that offer an ability, as the folders are now. No weights are loaded to answer."""
@@ -83,6 +86,10 @@ class Engine:
             return None
         return known.checkpoint.name if known.checkpoint.blueprint.image_shape == self.blueprint(name).image_shape else None
 
+    def has_features(self, name: str) -> bool:
+        """Whether this classifier knows the features of test pictures, so that `describe` can say how far others are from them."""
+        return self._find(name).reference is not None
+
     @property
     def device_name(self) -> str:
         """Where pictures are made, as a person says it: "CPU", "H200", "ZeroGPU"."""
@@ -90,46 +97,80 @@ class Engine:
 
     # What it does
 
-    def prior(self, name: str, n: int, seed: int) -> np.ndarray:
-        """Latents float32 [n, *latent_shape] from N(0, I); the same seed gives the same numbers everywhere, also in the browser."""
-        _check_count(n)
-        return latents(seed, n, self._latent_model(name).latent_shape)
+    def prior(self, name: str, n: int, seed: int, sampler: str = "normal") -> np.ndarray:
+        """Latents float32 [n, *latent_shape] from N(0, I), or as a sampler of the model draws them ("gaussian", "mixture").
 
-    def decode(self, name: str, z: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-        """Latents [N, *latent_shape] and conditions [N, K] to pictures uint8 [N, H, W, C]."""
-        return self.submit("decode", name, z, y).result()
+        The same seed gives the same numbers everywhere, those of N(0, I) also in the browser.
+        """
+        check_count(n)
+        model = self._latent_model(name)
+        if sampler == "normal":
+            return latents(seed, n, model.latent_shape)
+        if sampler not in SAMPLERS:
+            raise ValueError(f"There is no sampler of latents {sampler!r:.40}; there are {', '.join(SAMPLERS)}.")
+        if (found := self._find(name).samplers.get(sampler)) is None:
+            raise ValueError(f"{name} has no {sampler} sampler: nobody has fitted one to its codes, so it draws from N(0, I) only.")
+        return found.draw(seed, n)
+
+    def decode(self, name: str, z: np.ndarray, y: np.ndarray | None = None, options: Sampling | None = None) -> np.ndarray:
+        """Latents [N, *latent_shape] and conditions [N, K] to pictures uint8 [N, H, W, C], by a model of many steps as `options` say."""
+        return self.submit("decode", name, z, y, options).result()
 
     def encode(self, name: str, pixels: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         """Pictures uint8 [N, H, W, C] to latents float32 [N, *latent_shape]."""
         return self.submit("encode", name, pixels, y).result()
 
+    def invert(self, name: str, pixels: np.ndarray, y: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The latents float32 [N, *latent_shape] that come nearest to pictures uint8 [N, H, W, C], and the errors float32 [N] they leave.
+
+        By the encoder where there is one, else by descent (see `latent.inversion`): seconds, not milliseconds. An error is the mean
+        squared one of pixels in [0, 1].
+        """
+        found = self.submit("invert", name, pixels, y).result()
+        return found[:, :-1].reshape(len(found), *self._latent_model(name).latent_shape), found[:, -1]
+
+    def score(self, name: str, pixels: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+        """The critic's judgement float32 [N] of pictures uint8 [N, H, W, C]; higher looks more real to it."""
+        return self.submit("score", name, pixels, y).result()
+
     def classify(self, name: str, pixels: np.ndarray) -> np.ndarray:
         """Pictures uint8 [N, H, W, C] to probabilities float32 [N, K] by the classifier of that name."""
         return self.submit("classify", name, pixels).result()
 
-    def submit(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None) -> Future:
-        """Ask without waiting: task is "decode", "encode" or "classify", the rest as in the methods of these names.
+    def describe(self, name: str, pixels: np.ndarray) -> np.ndarray:
+        """As `classify` [N, K + 1], the last column the distance of the picture's features to those of the nearest test picture.
 
-        Raises here and now: KeyError for an unknown name, ValueError with one sentence for what does not fit. The future
-        may raise BadCheckpoint, or FloatingPointError if the answer is not finite. Cancelling it takes it out of the queue.
+        In units of the distance that is usual among test pictures. A classifier without known features (see `has_features`) gives
+        the K probabilities alone.
         """
-        if task == "classify":
-            model = self.blueprint(name)
-            if not isinstance(model, Classifier):
-                raise ValueError(f"{name} is no classifier.")
-        else:
-            model = self._latent_model(name)
-            if not model.can(task):
-                raise ValueError(ABILITIES[task])
+        return self.submit("describe", name, pixels).result()
+
+    def submit(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None, options: Sampling | None = None) -> Future:
+        """Ask without waiting: task is the name of one of the methods above, the rest as in that method.
+
+        "invert" gives latents and error in one array [N, D + 1]. Raises here and now: KeyError for an unknown name, ValueError with
+        one sentence for what does not fit. The future may raise BadCheckpoint, or FloatingPointError if the answer is not finite.
+        Cancelling it takes it out of the queue, or ends the work for it after the step that is being computed.
+        """
+        model = self._model_for(task, name)
         if task == "decode":
-            x = _checked(f"Latents of {name}", x, np.float32, model.latent_shape)
+            x = checked_numbers(f"Latents of {name}", x, np.float32, model.latent_shape)
+            options = checked_sampling(name, model, options)
+        elif options is not None:
+            raise ValueError("Ways of sampling are chosen for decode alone.")
         else:
             channels, height, width = model.image_shape
-            x = _checked(f"Pictures for {name}", x, np.uint8, (height, width, channels))
-        return self._queue.submit(Job(self.checkpoint(name), task, x, _checked_conditions(name, model, y, len(x))))
+            x = checked_numbers(f"Pictures for {name}", x, np.uint8, (height, width, channels))
+        y = checked_conditions(name, model, y, len(x))
+        if task == "describe" and (options := self._find(name).reference) is None:
+            task = "classify"
+        return self._queue.submit(Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model))))
 
     def onnx(self, name: str) -> Path:
-        """The decoder or classifier as an ONNX file (see `export.to_onnx`), made on first use and kept in the cache."""
+        """The decoder or classifier as an ONNX file (see `export.to_onnx`), made on first use and kept in the cache.
+
+        ValueError in words for a model of many steps, which has none.
+        """
         path = self.cache / f"{self.onnx_hash(name)}.onnx"
         with self._exporting:
             if not path.exists():
@@ -139,6 +180,7 @@ class Engine:
 
     def onnx_hash(self, name: str) -> str:
         """Names what `onnx` gives without making it: 16 hex digits for the weights, the config and the form of the export."""
+        export.check(self.blueprint(name))
         checkpoint = self.checkpoint(name)
         content = (checkpoint.hash, checkpoint.about["family"], checkpoint.config, export.FORMAT, export.OPSET)
         return sha256(repr(content).encode()).hexdigest()[:16]
@@ -147,7 +189,7 @@ class Engine:
         """Stop the thread. What still waits fails with a RuntimeError."""
         self._queue.close()
 
-    def _find(self, name: str) -> "Known":
+    def _find(self, name: str) -> Known:
         if name not in self._known:
             self.rescan()
         if (known := self._known.get(name)) is None:
@@ -160,70 +202,18 @@ class Engine:
             raise ValueError(f"{name} is a classifier: it has no latent space.")
         return model
 
-
-class Known:
-    """A checkpoint folder as it was when last looked at."""
-
-    def __init__(self, checkpoint: Checkpoint, stamp: tuple):
-        self.checkpoint, self.stamp = checkpoint, stamp
-
-    @cached_property
-    def problem(self) -> str | None:
-        """Why the folder cannot be used, in one sentence; None where it can."""
-        try:
-            self.checkpoint.check(), self.checkpoint.hash  # asked for what they raise
-        except BadCheckpoint as error:
-            return str(error)
-        except Exception as error:  # whatever a stranger's folder does, it spoils itself alone
-            logging.exception("checkpoint %s cannot be used", self.checkpoint.name)
-            return f"{self.checkpoint.name}: the folder cannot be used ({type(error).__name__}: {error!s:.150})."
-        return None
-
-
-def _stamp(folder: Path) -> tuple:
-    """Changes when one of the checkpoint's files does."""
-    return str(folder), *[_state(folder / name) for name in WATCHED]
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    try:
-        state = path.stat()
-    except OSError:  # what else it is that stands in the way is said when the file is read
-        return None
-    return state.st_mtime_ns, state.st_size
-
-
-def _check_count(n: int) -> None:
-    if not 1 <= n <= MOST:
-        raise ValueError(f"One request may be for 1 to {MOST} pictures, not {n}.")
-
-
-def _checked(what: str, values, kind: type, shape: tuple[int, ...]) -> np.ndarray:
-    """A copy of the values as an array of one kind of number and [N, *shape], or ValueError in words."""
-    values = np.asarray(values)
-    if values.shape[1:] != shape or values.ndim != len(shape) + 1:
-        raise ValueError(f"{what} must have the shape [N, {', '.join(map(str, shape))}], not {list(values.shape)}.")
-    _check_count(len(values))
-    if kind is np.uint8 and values.dtype != np.uint8:
-        raise ValueError(f"{what} must be uint8, from 0 to 255, not {values.dtype}.")
-    if values.dtype.kind not in "fiub":
-        raise ValueError(f"{what} must be numbers, not {values.dtype}.")
-    if values.dtype == kind:
-        values = values.copy(order="C")
-    else:
-        with np.errstate(over="ignore"):  # said below
-            values = np.array(values, kind, order="C")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{what} must be finite numbers; there is a NaN or an infinity among them.")
-    return values
-
-
-def _checked_conditions(name: str, model: Trainable, y, n: int) -> np.ndarray | None:
-    if y is None:
-        return None
-    if not model.conditions or isinstance(model, Classifier):
-        raise ValueError(f"{name} takes no conditions.")
-    y = _checked(f"The conditions of {name}", y, np.float32, (len(model.conditions),))
-    if len(y) != n:
-        raise ValueError(f"There are conditions for {len(y)} pictures and input for {n}.")
-    return y
+    def _model_for(self, task: str, name: str) -> Trainable:
+        """The blueprint of a model that can do this task; else ValueError says why it cannot."""
+        if task not in TASKS:
+            raise ValueError(f"There is no task {task!r:.40}; there are {', '.join(TASKS)}.")
+        if task in OF_A_CLASSIFIER:
+            if not isinstance(model := self.blueprint(name), Classifier):
+                raise ValueError(f"{name} is no classifier.")
+            return model
+        model = self._latent_model(name)
+        if task == "invert":
+            if model.can("path") and not model.can("encode"):
+                raise ValueError(f"{name} makes a picture in many steps and has no encoder, so the latent of a given picture cannot be found.")
+        elif not model.can(task):
+            raise ValueError(ABILITIES[task])
+        return model

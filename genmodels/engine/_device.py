@@ -1,76 +1,104 @@
-"""The device: loads models, keeps them up to a budget of bytes, and runs one batch at a time."""
+"""The device: loads models, keeps them up to a budget of bytes, and computes one step of one batch at a time."""
 
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..checkpoint import GREY_LEVEL, Checkpoint, answers_of
-from ..datasets import floats
+from ..checkpoint import Checkpoint
+from ..latent.distances import nearest
 from ..models import LatentModel, Trainable, to_pixels
 from ..nets import out_of_memory
+from ._asked import Sampling
+from ._known import Reference
+from ._tasks import LONG, OF_A_CLASSIFIER, TASKS, half_fits, is_long, traced
 
-TASKS: dict[str, Callable[..., Tensor]] = {
-    "decode": lambda model, z, y=None: model.decode(z, y),
-    "encode": lambda model, pixels, y=None: model.encode(floats(pixels.permute(0, 3, 1, 2)), y),
-    "classify": lambda model, pixels: model(floats(pixels.permute(0, 3, 1, 2))).softmax(1),
-}
+Steps = Generator[Any, None, np.ndarray]  # what it yields matters to nobody; what it returns is the answer
 
 
 class Device:
-    """Used by one thread at a time, so that a model in use is never the one that is dropped.
+    """Used by one thread at a time, so that a model in use is never the one that is dropped (long work holds its own until it ends).
 
-    budget: bytes of weights that stay loaded. rows: how many pictures it is given at a time; halved when memory is short.
+    budget: bytes of weights that stay loaded. rows: how many pictures it is given at a time, and how many (`few`) in a step of
+    long work; halved when memory is short.
     """
 
-    def __init__(self, place: str, budget: int, rows: int):
-        self.place, self.budget, self.rows = torch.device(place), budget, rows
+    def __init__(self, place: str, budget: int, rows: int, few: int):
+        self.place, self.budget, self.rows, self.few = torch.device(place), budget, rows, few
         self.loaded: OrderedDict[tuple, tuple[Trainable, bool, int]] = OrderedDict()  # least recently used first
         self.traces: dict[tuple, dict[str, Callable[..., Tensor]]] = {}  # of loaded models, by task
         if self.place.type == "cuda":
             torch.set_float32_matmul_precision("high")  # TF32; convolutions use it anyway
 
-    def run(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+    def room(self, long: bool) -> int:
+        """How many pictures it takes at a time."""
+        return min(self.few, self.rows) if long else self.rows
+
+    def steps(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None = None,
+              options: Sampling | Reference | None = None) -> Steps:
         """Answer one task (see TASKS) for a batch: uint8 [N, H, W, C] for decode, else float32.
 
+        A generator: a long task stops after each of its steps, any other is over at the first `next`.
         FloatingPointError if a number of the answer is not finite; MemoryError if not even one picture fits.
         """
-        out = self._try(checkpoint, task, x, y)
+        out = yield from self._try(checkpoint, task, x, y, options)
         if out is not None:
             return out
         self._make_room(self.budget)
         if len(x) == 1:
-            if (out := self._try(checkpoint, task, x, y)) is None:
+            if (out := (yield from self._try(checkpoint, task, x, y, options))) is None:
                 raise MemoryError(f"The memory of the device does not suffice for one picture of {checkpoint.name}.")
             return out
         middle = len(x) // 2
         self.rows = max(1, min(self.rows, middle))
-        halves = slice(0, middle), slice(middle, None)
-        return np.concatenate([self.run(checkpoint, task, x[half], None if y is None else y[half]) for half in halves])
+        answers = []
+        for half in (slice(0, middle), slice(middle, None)):
+            answers.append((yield from self.steps(checkpoint, task, x[half], None if y is None else y[half], options)))
+        return np.concatenate(answers)
 
-    def _try(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None) -> np.ndarray | None:
+    def run(self, *asked) -> np.ndarray:
+        """What `steps` comes to, without a stop."""
+        work = self.steps(*asked)
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                return end.value
+
+    def _try(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None, options) -> Generator[Any, None, np.ndarray | None]:
         """None if memory ran out. The failed attempt's tensors are gone when this has returned, and not before."""
         try:
-            return self._compute(checkpoint, task, x, y)
+            return (yield from self._compute(checkpoint, task, x, y, options))
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
             return None
 
-    def _compute(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+    def _compute(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None, options) -> Steps:
         model, half = self._model(checkpoint)
-        if y is None and task != "classify" and model.conditions:
+        if y is None and task not in OF_A_CLASSIFIER and model.conditions:
             y = np.zeros((len(x), len(model.conditions)), np.float32)  # nothing said
         here = [torch.from_numpy(values).to(self.place) for values in (x, y) if values is not None]
-        with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half and task == "decode"):
-            out = self._answering(checkpoint, model, task, here)(*here)
-            if not out.isfinite().all():
-                raise FloatingPointError(f"{checkpoint.name} gives numbers that are not finite here; try values closer to zero.")
-            return to_pixels(out) if task == "decode" else out.float().cpu().numpy()
+        precision = partial(torch.autocast, self.place.type, torch.bfloat16, enabled=half and task == "decode")
+        if is_long(task, type(model)):
+            out = yield from LONG[task](model, here[0], here[1] if len(here) > 1 else None, options, precision)
+        else:
+            with torch.inference_mode(), precision():
+                out = self._answering(checkpoint, model, task, here)(*here)
+        if not out.isfinite().all():
+            raise FloatingPointError(f"{checkpoint.name} gives numbers that are not finite here; try values closer to zero.")
+        if task == "describe":
+            out = self._compared(out, len(model.conditions), options)
+        return to_pixels(out) if task == "decode" else out.float().cpu().numpy()
+
+    def _compared(self, out: Tensor, classes: int, reference: Reference) -> Tensor:
+        """Probabilities and features [N, K + F] to probabilities and the distance of the features to the nearest known ones [N, K + 1]."""
+        known = torch.from_numpy(reference.features).to(self.place)
+        return torch.cat([out[:, :classes], nearest(out[:, classes:], known)[:, None] / reference.reach], 1)
 
     def _answering(self, checkpoint: Checkpoint, model: Trainable, task: str, example: list[Tensor]) -> Callable[..., Tensor]:
         """The task as a function; on a processor traced, which runs without Python's lock, so that fifty callers do not slow it."""
@@ -100,38 +128,3 @@ class Device:
             self.traces.pop(self.loaded.popitem(last=False)[0], None)
         if self.place.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def traced(model: Trainable, task: str, example: list[Tensor]) -> Callable[..., Tensor]:
-    """A frozen TorchScript twin of a task, for tensors whose first dimension is free; the task itself where a twin would differ.
-
-    A model whose Python decides by its input, or that is random, cannot be traced: the twin is tried on other rows, more of them.
-    """
-    function = partial(TASKS[task], model)
-    more = [torch.cat([values, values.flip(0), values[:1]]) for values in example]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what a trace may get wrong is tried here
-        try:
-            twin = torch.jit.freeze(torch.jit.trace(_Task(model, task).eval(), tuple(example), check_trace=False))
-            same = all(torch.allclose(twin(*rows), function(*rows), atol=1e-5, equal_nan=True) for rows in (example, more))
-        except RuntimeError:
-            return function
-    return twin if same else function
-
-
-class _Task(nn.Module):
-    def __init__(self, model: Trainable, task: str):
-        super().__init__()
-        self.model, self.task = model, TASKS[task]
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return self.task(self.model, *inputs)
-
-
-@torch.inference_mode()
-def half_fits(model: LatentModel) -> bool:
-    """Whether bfloat16 inside the nets moves no pixel of 64 pictures, nor of 64 for given classes, by more than one grey level."""
-    with torch.autocast(model.device.type, torch.bfloat16):
-        rough = answers_of(model, 64)
-    return all(bool((a - b).abs().max() <= GREY_LEVEL)
-               for (kind, a), (_, b) in zip(rough, answers_of(model, 64), strict=True) if kind == "pictures")

@@ -1,13 +1,14 @@
 """The requests that wait for the device, and the one thread that answers them together."""
 
-import contextvars
 import threading
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Hashable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from queue import Empty, SimpleQueue
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -18,50 +19,83 @@ from ._device import Device
 
 @dataclass(eq=False)
 class Job:
-    """One request: its input, how many rows of it are computed, and the future that its caller holds."""
+    """One request: its input, how many rows of it are computed, and the future that its caller holds.
+
+    The future can be cancelled until it has its answer; the work for it then ends with the step that is being computed.
+    """
 
     checkpoint: Checkpoint
     task: str
     x: np.ndarray
-    y: np.ndarray | None
+    y: np.ndarray | None = None
+    options: Hashable = None
+    long: bool = False
     future: Future = field(default_factory=Future)
     done: int = 0
+    over: bool = False
     parts: list[np.ndarray] = field(default_factory=list)
 
     @cached_property
     def kind(self) -> tuple:
         """Jobs of one kind are answered together."""
-        return str(self.checkpoint.folder), self.checkpoint.hash, self.task, self.y is None
+        return str(self.checkpoint.folder), self.checkpoint.hash, self.task, self.y is None, self.options
 
-    def begins(self) -> bool:
-        """Whether it is to be answered; from here on it can no longer be cancelled. One that was cancelled is over, once."""
-        if self.future.running() or self.future.set_running_or_notify_cancel():
+    def wanted(self) -> bool:
+        """Whether it is still to be answered. One that was cancelled is over, once."""
+        if not self.future.cancelled():
             return True
-        self.done = len(self.x)
+        if not self.over:
+            self.over = True
+            self.future.set_running_or_notify_cancel()
         return False
 
     def take(self, rows: np.ndarray) -> None:
         """The next rows of the answer, copied: a picture never travels with its neighbours' memory."""
         self.parts.append(rows.copy())
-        if sum(map(len, self.parts)) == len(self.x):
+        if sum(map(len, self.parts)) == len(self.x) and self._ends():
             self.future.set_result(self.parts[0] if len(self.parts) == 1 else np.concatenate(self.parts))
 
     def fail(self, error: Exception) -> None:
         self.done = len(self.x)  # the rest of it is not asked for any more
-        self.future.set_exception(error)
+        if self._ends():
+            self.future.set_exception(error)
+
+    def _ends(self) -> bool:
+        """From here on it can no longer be cancelled; False if it was."""
+        if self.over:
+            return False
+        self.over = True
+        return self.future.set_running_or_notify_cancel()
+
+
+class Batch:
+    """The next rows of some jobs of one kind, computed together."""
+
+    def __init__(self, device: Device, parts: list[tuple[Job, int]]):
+        self.parts, first = parts, parts[0][0]
+        self.kind, self.long = first.kind, first.long
+        x = np.concatenate([job.x[job.done:job.done + rows] for job, rows in parts])
+        y = None if first.y is None else np.concatenate([job.y[job.done:job.done + rows] for job, rows in parts])
+        self.work = device.steps(first.checkpoint, first.task, x, y, first.options)
+
+    def unfinished(self) -> list[Job]:
+        return [job for job, _ in self.parts if job.done < len(job.x)]
 
 
 class Queue:
     """One thread owns the device. What arrives while it is busy is answered together next; nothing waits for a batch to fill.
 
-    Requests come through a queue without a lock of our own: with one, fifty callers and the thread stand in line for it.
+    Between two steps of long work everybody else who waits has a turn, and while they keep coming, long work takes no more than half
+    of the time. Requests come through a queue without a lock of our own: with one, fifty callers and the thread stand in line for it.
     """
 
-    def __init__(self, device: "Device"):
+    def __init__(self, device: Device):
         self.device = device
         self.inbox: SimpleQueue[Job | None] = SimpleQueue()  # None wakes the thread
         self.outbox: SimpleQueue[tuple[list[tuple[Job, int]], np.ndarray] | None] = SimpleQueue()  # batches to hand out; None is the last
-        self.waiting: OrderedDict[tuple, list[Job]] = OrderedDict()  # the thread's own, by kind; the kind that was served last is last
+        self.waiting: dict[tuple, list[Job]] = {}  # the thread's own, by kind; the kind that was served last is last
+        self.under_way: deque[Batch] = deque()  # long work between two of its steps, one batch of a kind; the one that went last is last
+        self.resting = 0.0  # until when long work lets others go first
         self.beginning = threading.Lock()
         self.thread: threading.Thread | None = None
         self.closed = self.over = False
@@ -90,14 +124,10 @@ class Queue:
         if self.device.place.type == "cpu":
             torch.set_num_threads(1)  # counts only in the thread that computes; with more, a training beside slows decodes a hundredfold
         try:
-            while (jobs := self._next()) is not None:
-                wanted = [len(job.x) - job.done for job in jobs]
-                shared = zip(jobs, shares(wanted, self.device.rows), strict=False)
-                if parts := [(job, rows) for job, rows in shared if job.begins()]:
-                    self._answer(parts)
-                self._collect()
-                if unfinished := [job for job in jobs if job.done < len(job.x)]:
-                    self.waiting[jobs[0].kind] = unfinished + self.waiting.get(jobs[0].kind, [])  # the oldest stays first
+            while self._asked():
+                served = [kind for kind in list(self.waiting) if self._serve(kind)]
+                if self.under_way and (not served or perf_counter() >= self.resting):
+                    self._go_on()
         finally:
             self.closed = self.over = True
             self.outbox.put(None)
@@ -107,10 +137,13 @@ class Queue:
     def _dismiss(self) -> None:
         """Nobody waits for an answer that will not come."""
         self._collect()
+        jobs = [job for batch in self.under_way for job in batch.unfinished()]
         while self.waiting:
-            for job in self.waiting.popitem()[1]:
-                if job.begins():
-                    job.fail(RuntimeError("The engine was closed before it could answer."))
+            jobs += self.waiting.popitem()[1]
+        self.under_way.clear()
+        for job in jobs:
+            if job.wanted():
+                job.fail(RuntimeError("The engine was closed before it could answer."))
 
     def _collect(self) -> None:
         """Take what has arrived."""
@@ -119,38 +152,82 @@ class Queue:
                 if job := self.inbox.get_nowait():
                     self.waiting.setdefault(job.kind, []).append(job)
 
-    def _next(self) -> list[Job] | None:
-        """The jobs of the kind whose turn it is, oldest first, as soon as there are any; None when the engine closes."""
+    def _asked(self) -> bool:
+        """True as soon as there is something to do; False when the engine closes."""
         while not self.closed:
             self._collect()
-            if not self.waiting:
-                if job := self.inbox.get():
-                    self.waiting[job.kind] = [job]
-                continue
-            _, jobs = self.waiting.popitem(last=False)
-            if jobs := [job for job in jobs if not job.future.cancelled() or job.begins()]:
-                return jobs
-        return None
+            if self.waiting or self.under_way:
+                return True
+            if job := self.inbox.get():
+                self.waiting[job.kind] = [job]
+        return False
 
-    def _answer(self, parts: list[tuple[Job, int]]) -> None:
-        """One batch. If it fails, each request is tried alone, so that an error reaches only the one that caused it."""
-        first = parts[0][0]
-        x = np.concatenate([job.x[job.done:job.done + rows] for job, rows in parts])
-        y = None if first.y is None else np.concatenate([job.y[job.done:job.done + rows] for job, rows in parts])
+    def _serve(self, kind: tuple) -> bool:
+        """A batch for the jobs of a kind whose turn it is, oldest first; of long work only its beginning. False if none was computed."""
+        if self.closed or any(batch.kind == kind for batch in self.under_way):
+            return False
+        jobs = [job for job in self.waiting.pop(kind) if job.wanted()]
+        if not jobs:
+            return False
+        given = shares([len(job.x) - job.done for job in jobs], self.device.room(jobs[0].long))
+        batch, rest = Batch(self.device, list(zip(jobs, given, strict=False))), jobs[len(given):]
+        if batch.long:
+            self.under_way.append(batch)
+        else:
+            self._advance(batch)
+        self._put_back(kind, ([] if batch.long else batch.unfinished()) + rest)
+        return not batch.long
+
+    def _go_on(self) -> None:
+        """One step of the long work whose turn it is, unless nobody waits for it any more."""
+        batch, began, over = self.under_way[0], perf_counter(), True
+        if any([job.wanted() for job, _ in batch.parts]):
+            over = self._advance(batch)
+        else:
+            batch.work.close()
+        self.under_way.popleft()
+        if over:
+            self._put_back(batch.kind, batch.unfinished())
+        else:
+            self.under_way.append(batch)
+        self.resting = 2 * perf_counter() - began
+
+    def _put_back(self, kind: tuple, jobs: list[Job]) -> None:
+        """They wait again, in front of younger ones of their kind and behind those of other kinds."""
+        self._collect()
+        if jobs:
+            self.waiting[kind] = jobs + self.waiting.pop(kind, [])
+
+    def _advance(self, batch: Batch) -> bool:
+        """A step of a batch; True if it was the last."""
         try:
-            out = self.device.run(first.checkpoint, first.task, x, y)
+            next(batch.work)
+            return False
+        except StopIteration as end:
+            self._share_out(batch.parts, end.value)
         except Exception as error:
-            for job, rows in parts:
-                if len(parts) == 1 or isinstance(error, BadCheckpoint):
-                    job.fail(error)
-                else:
-                    self._answer([(job, rows)])
+            self._part(batch, error)
+        return True
+
+    def _part(self, batch: Batch, error: Exception) -> None:
+        """After a failure each request is tried alone, so that an error reaches only the one that caused it."""
+        if len(batch.parts) == 1 or isinstance(error, BadCheckpoint):
+            for job, _ in batch.parts:
+                job.fail(error)
             return
-        whole = len(parts) == 1 and len(out) == len(first.x)
+        alone = [Batch(self.device, [part]) for part in batch.parts]
+        if batch.long:
+            self.under_way += alone
+            batch.parts = []
+        else:
+            for one in alone:
+                self._advance(one)
+
+    def _share_out(self, parts: list[tuple[Job, int]], out: np.ndarray) -> None:
         for job, rows in parts:
             job.done += rows
-        if whole:
-            first.take(out)  # nobody else has to be woken
+        if len(parts) == 1 and len(out) == len(parts[0][0].x):
+            parts[0][0].take(out)  # nobody else has to be woken
         else:
             self.outbox.put((parts, out))
 
@@ -171,26 +248,3 @@ def shares(wanted: list[int], room: int) -> list[int]:
         given[k] = min(wanted[k], room // (len(wanted) - place))
         room -= given[k]
     return given
-
-
-class Borrowed:
-    """ZeroGPU: a card is lent for one call at a time, to a process of its own, so nothing is joined here.
-
-    The caller's context goes along: it carries the visitor whose share of the card is used.
-    """
-
-    def __init__(self, device: Device):
-        import spaces  # exists on such a Space only
-
-        self.device, self.run = device, spaces.GPU(duration=30)(device.run)
-        self.threads = ThreadPoolExecutor(4, thread_name_prefix="engine")
-
-    def submit(self, job: Job) -> Future:
-        return self.threads.submit(contextvars.copy_context().run, self._answer, job)
-
-    def close(self) -> None:
-        self.threads.shutdown(cancel_futures=True)
-
-    def _answer(self, job: Job) -> np.ndarray:
-        pieces = [slice(start, start + self.device.rows) for start in range(0, len(job.x), self.device.rows)]
-        return np.concatenate([self.run(job.checkpoint, job.task, job.x[p], None if job.y is None else job.y[p]) for p in pieces])

@@ -1,7 +1,8 @@
-"""How good a model is: measures a checkpoint on all test pictures and writes metrics.json, atlas.npz and the card."""
+"""How good a model is: measures a checkpoint on all test pictures and writes metrics.json, its arrays and the card."""
 
 import io
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,68 +11,93 @@ from .. import card
 from ..checkpoint import Checkpoint, write_whole
 from ..classifier import Classifier
 from ..datasets import Images
-from ..models import LatentModel, to_pixels
+from ..latent.samplers import packed
+from ..models import LatentModel
 from ..normal import latents
 from .atlas import atlas, chosen_pictures, points_of_interest
-from .subject import SEED, Subject, measure, measure_classifier
+from .classified import features, measure_classifier
+from .judge import SEED, Judge
+from .likelihood import likelihood
+from .samples import fitted, generated, painted
+from .seeded import MOST, labels_of, seeded_atlas, seeded_gallery
+from .sheets import sheets
+from .subject import Subject, measure
 
-NEED_CLASSIFIER = ("label_kept", "midpoint_certainty", "crossfade_certainty")
-STYLES = 5  # on the sheet of a conditional model
-MANIFOLD = 2.5  # sigmas to each side on the sheet of a plane
+NEED_CLASSIFIER = ("label_kept", "midpoint_certainty", "crossfade_certainty", "Frechet distance", "sure", "precision", "recall", "spread",
+                   "least_class", "neighbours")
 
 
-def evaluate(checkpoint: Checkpoint, test: Images, classifier: Classifier | None, train_size: int, device: str = "cpu") -> dict:
-    """Measure a checkpoint on test pictures and write metrics.json, README.md and, for a generative model, atlas.npz and sheets.
+@dataclass(frozen=True)
+class Effort:
+    """How much is computed: pictures made for each comparison, and at each number of steps; pictures and draws of the importance-weighted bound."""
 
-    Returns the metrics. `train_size`, the number of training pictures, is for the card. A card that is there
-    already keeps its words; what it says of the measures, the training and the settings is written again.
+    samples: int
+    by_steps: int
+    bounded: int
+    draws: int
+
+
+FULL = Effort(5000, 2000, 1000, 500)  # what metrics.json holds
+QUICK = Effort(500, 200, 50, 20)  # a first impression
+
+
+def evaluate(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu") -> dict:
+    """Measure a checkpoint on test pictures and write metrics.json, README.md and, as far as they belong to it, the other files.
+
+    Those are atlas.npz, samplers.npz and sheets of a generative model, features.npz of a classifier. Returns the metrics. `judge` has
+    the classifier of the data set. A card that is there already keeps its words; what it says of the measures, the training and the
+    settings is written again.
     """
-    model = checkpoint.load().to(device)
-    size = (checkpoint.folder / "model.safetensors").stat().st_size
-    about = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": size, "pictures": len(test), "weights": checkpoint.hash}
-    files: dict[str, bytes] = {}
-    pictures: dict[str, str] = {}
-    if isinstance(model, LatentModel):
-        subject = Subject(model, test, classifier)
-        chosen = chosen_pictures(subject)
-        arrays = atlas(subject, chosen)
-        metrics = measure(subject) | {"gallery": points_of_interest(subject, chosen, arrays["codes"])} | about
-        if classifier is None:
-            metrics["left_out"] = [f"Left out, for want of a classifier of this data set: {', '.join(NEED_CLASSIFIER)}."]
-        made = sheets(subject)
-        pictures = {name: text for name, (_, text) in made.items()}
-        file = io.BytesIO()
-        np.savez_compressed(file, **arrays)
-        files = {"atlas.npz": file.getvalue()} | {name: content for name, (content, _) in made.items()}
-    else:
-        metrics = measure_classifier(model, test) | about
-    metrics = _rounded(metrics)
+    metrics, files, pictures = examine(checkpoint, train, test, judge, device, FULL)
     files["metrics.json"] = json.dumps(metrics, indent=1, allow_nan=False).encode()
     readme = checkpoint.folder / "README.md"
-    text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, train_size) if readme.exists() else \
-        card.card(checkpoint, metrics, pictures, train_size)
+    text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, len(train)) if readme.exists() else \
+        card.card(checkpoint, metrics, pictures, len(train))
     for name, content in (files | {"README.md": text.encode()}).items():  # all together, once nothing can be refused any more
         write_whole(checkpoint.folder / name, content)
     return metrics
 
 
-def sheets(subject: Subject) -> dict[str, tuple[bytes, str]]:
-    """Pictures for the card, all made by the model: file name -> PNG and alternative text."""
-    model, classes = subject.model, len(subject.test.classes)
-    if model.conditions:
-        columns, text = classes, "one random style per row, one class per column"
-        z = torch.from_numpy(latents(SEED, STYLES, model.latent_shape)).repeat_interleave(classes, 0)
+def examine(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu",
+            effort: Effort = QUICK) -> tuple[dict, dict[str, bytes], dict[str, str]]:
+    """Measure a checkpoint and write nothing: its metrics, the other files by name, and the pictures' alternative text."""
+    model = checkpoint.load().to(device)
+    size = (checkpoint.folder / "model.safetensors").stat().st_size
+    about = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": size, "pictures": len(test), "weights": checkpoint.hash}
+    if isinstance(model, Classifier):
+        return _rounded(measure_classifier(model, test) | about), {"features.npz": _npz(features(model, test))}, {}
+    subject = Subject(model, test, judge.classifier if judge else None)
+    metrics, arrays = _measured(subject, train, judge, effort)
+    made = sheets(subject)
+    files = {f"{name}.npz": _npz(content) for name, content in arrays.items()} | {name: content for name, (content, _) in made.items()}
+    return _rounded(metrics | about), files, {name: text for name, (_, text) in made.items()}
+
+
+def _measured(subject: Subject, train: Images, judge: Judge | None, effort: Effort) -> tuple[dict, dict[str, dict[str, np.ndarray]]]:
+    """All numbers of a generative model, and the arrays of its atlas and samplers."""
+    metrics = measure(subject) | likelihood(subject, effort.bounded, effort.draws)
+    samplers, plain = fitted(subject, train), None
+    if judge is None:
+        metrics["left_out"] = [f"Left out, for want of a classifier of this data set: {', '.join(NEED_CLASSIFIER)}."]
     else:
-        columns, text = 8, "random samples"
-        z = torch.from_numpy(latents(SEED, 64, model.latent_shape))
-    pixels = to_pixels(subject.decode(z, torch.eye(classes)[torch.arange(len(z)) % classes]))
-    made = {"samples.png": (card.contact_sheet(pixels, columns), f"A sheet of pictures made by the model: {text}.")}
-    if model.latent_shape == (2,) and not model.conditions:
-        ticks = torch.linspace(-MANIFOLD, MANIFOLD, 11)
-        grid = torch.cartesian_prod(ticks.flip(0), ticks).flip(1)  # rows from top to bottom, each from left to right
-        pixels = to_pixels(subject.decode(grid, torch.zeros(len(grid), classes)))
-        made["manifold.png"] = card.contact_sheet(pixels, 11), f"The plane of codes from -{MANIFOLD} to {MANIFOLD} sigmas, decoded."
-    return made
+        made, plain = generated(subject, judge, samplers, effort.by_steps)
+        metrics |= made | {"beside": judge.beside(subject.size)}
+    if subject.coded:
+        chosen = chosen_pictures(subject)
+        arrays = atlas(subject, chosen)
+        metrics["gallery"] = points_of_interest(subject, chosen, arrays["codes"])
+    else:
+        pixels = painted(subject, torch.from_numpy(latents(SEED, MOST, subject.model.latent_shape)), "atlas") if plain is None else plain.pixels
+        labels = labels_of(subject, pixels, plain, train)
+        arrays = seeded_atlas(subject, pixels, labels)
+        metrics["gallery"] = seeded_gallery(labels, plain, pixels, subject.test.classes, bool(subject.model.conditions))
+    return metrics, {"atlas": arrays} | ({"samplers": packed(samplers)} if samplers else {})
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
 
 
 def _rounded(value):

@@ -11,14 +11,17 @@ from .. import card
 from ..checkpoint import Checkpoint, find
 from ..classifier import Classifier
 from ..datasets import DATASETS
-from . import evaluate
+from ..models import LatentModel
+from . import FULL, QUICK, evaluate, examine
+from .judge import Judge
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m genmodels.evaluate", description="Measure checkpoints on their test pictures again "
-                                     "and write metrics.json, atlas.npz and the card into their folders.")
+                                     "and write metrics.json, their atlas, samplers or features, and the card into their folders.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="checkpoints to measure")
     parser.add_argument("--all", action="store_true", help="measure every checkpoint of the folder")
+    parser.add_argument("--quick", action="store_true", help="a first impression: fewer samples and draws, nothing is written")
     parser.add_argument("--table", action="store_true", help="print the numbers of all checkpoints in one table (last)")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of them; without it the data sets come from the Hub")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="where checkpoint folders lie")
@@ -29,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("name a checkpoint, or say --all or --table")
     try:
         for name in sorted(found) if args.all else args.names:
-            _measure(name, found, args.data, args.device)
+            _measure(name, found, args)
     except (ValueError, OSError, KeyError) as error:
         print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
         return 2
@@ -38,18 +41,27 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _measure(name: str, found: dict[str, Checkpoint], data: Path | None, device: str) -> None:
-    """Measure one checkpoint and print its table."""
+def _measure(name: str, found: dict[str, Checkpoint], args: argparse.Namespace) -> None:
+    """Measure one checkpoint and print its tables."""
     if name not in found:
         raise KeyError(f"There is no checkpoint {name!r:.80}; there are {', '.join(sorted(found)) or 'none'}.")
-    dataset = found[name].about["dataset"]
+    checkpoint, dataset = found[name], found[name].about["dataset"]
     if dataset not in DATASETS:
         raise KeyError(f"{name}: there is no data set {dataset!r:.80}; there are {', '.join(DATASETS)}.")
-    classifier = _classifier(found.get(f"{dataset}-classifier"), device)
-    metrics = evaluate(found[name], _load(dataset, "test", data), classifier, len(_load(dataset, "train", data)), device)
-    print(f"\n{name}")
+    train, test = (_load(dataset, split, args.data) for split in ("train", "test"))
+    judge = None
+    if f"{dataset}-classifier" in found and issubclass(checkpoint.family, LatentModel):
+        judge = _judge(found[f"{dataset}-classifier"], args.data, args.device, (QUICK if args.quick else FULL).samples)
+    if args.quick:
+        metrics, *_ = examine(checkpoint, train, test, judge, args.device, QUICK)
+    else:
+        metrics = evaluate(checkpoint, train, test, judge, args.device)
+    print(f"\n{name}" + (": a first impression, nothing is written" if args.quick else ""))
     for what, value in card.measured(metrics):
         print(f"  {value:>10}  {what}")
+    for rows in (card.generated(metrics), card.by_steps(metrics)):
+        if rows:
+            print("\n" + "\n".join("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, card.widths(rows), strict=True)).rstrip() for row in rows))
     for why in metrics.get("left_out", []):
         print(f"  {why}")
 
@@ -57,13 +69,14 @@ def _measure(name: str, found: dict[str, Checkpoint], data: Path | None, device:
 _load = lru_cache(4)(lambda dataset, split, data: DATASETS[dataset].load(split, data))
 
 
-def _classifier(checkpoint: Checkpoint | None, device: str) -> Classifier | None:
-    if checkpoint is None:
-        return None
+@lru_cache(2)
+def _judge(checkpoint: Checkpoint, data: Path | None, device: str, samples: int) -> Judge:
+    """The judge of a data set, kept while one after the other of its models is measured."""
     model = checkpoint.load()
     if not isinstance(model, Classifier):
         raise ValueError(f"{checkpoint.name} is a {checkpoint.about['family']}, not a classifier; rename it or remove it.")
-    return model.to(device)
+    dataset = checkpoint.about["dataset"]
+    return Judge(model.to(device), _load(dataset, "train", data), _load(dataset, "test", data), samples)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,16 @@ import torch
 
 from ..latent import measures
 from ..latent.gallery import gallery
-from .subject import SEED, Subject
+from .subject import Subject, balanced
 
 MOST, FEWEST = 2000, 500  # test pictures
-NUMBERS = 14_400  # in all codes together, so that a checkpoint of 16 dimensions stays under 1 MB
+NUMBERS = 8000  # in all codes together, so that a checkpoint of 16 dimensions stays under 1 MB with its samplers
 GRID = 64  # codes are kept to 1/64 sigma, far below what an eye can tell, which halves the file
 
 
 def chosen_pictures(subject: Subject) -> np.ndarray:
     """Which test pictures an atlas shows: up to 2,000, fewer where codes are long."""
     return balanced(subject.labels, min(MOST, max(FEWEST, NUMBERS // subject.codes[0].numel())))
-
-
-def balanced(labels: np.ndarray, most: int) -> np.ndarray:
-    """Numbers of at most `most` pictures, drawn by seed, the classes taking turns as long as they have pictures."""
-    order = np.random.default_rng(SEED).permutation(len(labels))
-    turn = np.empty(len(labels), int)
-    for label in np.unique(labels):
-        turn[labels[order] == label] = np.arange((labels == label).sum())
-    return order[np.lexsort((labels[order], turn))][:most]
 
 
 def atlas(subject: Subject, chosen: np.ndarray) -> dict[str, np.ndarray]:

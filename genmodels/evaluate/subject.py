@@ -1,28 +1,29 @@
-"""A model under examination, and all the numbers that are measured on it."""
+"""A model under examination: the test pictures, their codes, what it makes of them, and the numbers measured on these."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence
 
 from ..classifier import Classifier
 from ..datasets import Images
 from ..latent import measures
 from ..models import LatentModel
 from ..normal import latents
+from .judge import BATCH, SEED
 
-SEED = 0
-BATCH = 500
-DRAWS = 4  # codes drawn from each posterior
 PAIRS = 2000  # of test pictures, whose midpoints are looked at
 PRIOR = 256  # latents on which the effect of each dimension is measured
+NAMED = 2000  # made pictures that name the dimensions where no picture can be encoded
+LONGEST = 256  # numbers in a short latent
+STEPWISE = 500  # test pictures, and pairs of them, that a model of many steps is tried on
 
 
 class Subject:
-    """A model under examination: the test pictures, their codes, and what it makes of them."""
+    """A model under examination: the test pictures (some of them for a model of many steps), their codes, and what it makes of them."""
 
     def __init__(self, model: LatentModel, test: Images, classifier: Classifier | None = None):
         """ValueError says in words which of the three do not belong together."""
@@ -30,19 +31,39 @@ class Subject:
             raise ValueError(f"The model takes pictures of {model.image_shape}, the test pictures are {tuple(test.pixels.shape[1:])}.")
         if classifier is not None and tuple(classifier.conditions) != tuple(test.classes):
             raise ValueError(f"The classifier knows {', '.join(classifier.conditions)}; the data set has {', '.join(test.classes)}.")
+        if model.can("path"):
+            test = _chosen(test, balanced(test.labels.numpy(), STEPWISE))
         self.model, self.test, self.classifier = model, test, classifier
         self.x, self.y = test.floats(slice(None)), test.one_hot(slice(None))
         self.labels = test.labels.numpy()
 
+    @property
+    def size(self) -> int:
+        """How many numbers a latent has."""
+        return int(np.prod(self.model.latent_shape))
+
+    @property
+    def short(self) -> bool:
+        """Whether a latent is a short list, each number worth a look of its own, and not a grid of noise that a picture grows from."""
+        return len(self.model.latent_shape) == 1 and self.size <= LONGEST
+
+    @property
+    def coded(self) -> bool:
+        """Whether pictures have short codes, which can be kept. Otherwise the model is looked at through latents drawn by seed."""
+        return self.model.can("encode") and self.short
+
     @cached_property
     def codes(self) -> Tensor:
         """[N, *latent_shape]; a conditional model is told each picture's class."""
-        return self.batched(lambda x, y: self.model.encode(x, self.told(y)), self.x, self.y)
+        return self.encode(self.x, self.y)
 
     @cached_property
     def again(self) -> Tensor:
         """The reconstructions [N, C, H, W]."""
         return self.decode(self.codes, self.y)
+
+    def encode(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.batched(lambda x, y: self.model.encode(x, self.told(y)), x, y)
 
     def decode(self, z: Tensor, y: Tensor) -> Tensor:
         return self.batched(lambda z, y: self.model.decode(z, self.told(y)), z, y)
@@ -61,29 +82,60 @@ class Subject:
         """What the model hears of the classes y [B, K]: nothing, unless it is conditional."""
         return y if self.model.conditions else None
 
+    def turns(self, n: int) -> Tensor:
+        """The classes in turn as conditions [n, K]."""
+        classes = len(self.test.classes)
+        return torch.eye(classes)[torch.arange(n) % classes]
+
+
+def balanced(labels: np.ndarray, most: int) -> np.ndarray:
+    """Numbers of at most `most` pictures, drawn by seed, the classes taking turns as long as they have pictures."""
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    turn = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        turn[labels[order] == label] = np.arange((labels == label).sum())
+    return order[np.lexsort((labels[order], turn))][:most]
+
 
 def measure(subject: Subject) -> dict:
-    """All numbers of a generative model, for metrics.json; the card says what each key means."""
-    flat = subject.codes.flatten(1).numpy()
-    test = subject.test
-    metrics = {"mse": _squared_error(subject.again.clamp(-1, 1), subject.x)}
+    """The numbers that hang on codes and single dimensions, for metrics.json; the card says what each key means."""
+    metrics: dict = {}
+    if subject.model.can("encode"):
+        metrics |= _through_codes(subject)
+    if subject.short:
+        z = torch.from_numpy(latents(SEED, PRIOR, subject.model.latent_shape))
+        y = subject.turns(PRIOR)
+        metrics["effects"] = measures.effects(lambda z: subject.decode(z, y).clamp(-1, 1), z).tolist()
+        metrics["names"] = _names(subject)
+    return metrics
+
+
+def _through_codes(subject: Subject) -> dict:
+    """What is lost on the way through the codes, and how the codes of test pictures lie."""
+    flat, test = subject.codes.flatten(1).numpy(), subject.test
+    metrics = {"mse": _squared_error(subject.again.clamp(-1, 1), subject.x), "encoded": len(test)}
     if subject.again.abs().max() > 1:  # a linear model overshoots black and white
         metrics["mse_unclipped"] = _squared_error(subject.again, subject.x)
-    metrics |= _elbo(subject)
     if subject.classifier is not None:
         metrics["label_kept"] = float((subject.seen(subject.again).argmax(1) == subject.labels).mean())
-    metrics["knn_accuracy"] = measures.neighbour_accuracy(flat, subject.labels)
-    if subject.classifier is not None:
         metrics |= _midpoints(subject)
+    metrics["knn_accuracy"] = measures.neighbour_accuracy(flat, subject.labels)
     if test.factors is not None:
-        properties = dict(zip(test.factor_names, test.factors.numpy().T, strict=True))
-        metrics["factors"] = dict(zip(properties, measures.readable(flat, test.factors.numpy()).tolist(), strict=True))
-    else:
-        properties = measures.strokes(test.pixels.double().mean(1).numpy() / 255)
-    z = torch.from_numpy(latents(SEED, PRIOR, subject.model.latent_shape))
-    y = torch.eye(len(test.classes))[torch.arange(PRIOR) % len(test.classes)]
-    metrics["effects"] = measures.effects(lambda z: subject.decode(z, y).clamp(-1, 1), z).tolist()
-    return metrics | {"names": measures.names(flat, properties)}
+        found = measures.readable(flat, test.factors.numpy()).tolist()
+        metrics["factors"] = dict(zip(test.factor_names, found, strict=True))
+    return metrics
+
+
+def _names(subject: Subject) -> list[dict | None]:
+    """What goes with each dimension: in test pictures and their codes, or in made pictures and their latents."""
+    if not subject.model.can("encode"):
+        z = torch.from_numpy(latents(SEED, NAMED, subject.model.latent_shape))
+        pixels = (subject.decode(z, subject.turns(NAMED)).clamp(-1, 1) + 1) / 2
+        return measures.names(z.flatten(1).numpy(), measures.strokes(pixels.double().mean(1).numpy()))
+    test, flat = subject.test, subject.codes.flatten(1).numpy()
+    if test.factors is None:
+        return measures.names(flat, measures.strokes(test.pixels.double().mean(1).numpy() / 255))
+    return measures.names(flat, dict(zip(test.factor_names, test.factors.numpy().T, strict=True)))
 
 
 def _squared_error(a: Tensor, b: Tensor) -> float:
@@ -91,41 +143,25 @@ def _squared_error(a: Tensor, b: Tensor) -> float:
     return float(((a - b) / 2).double().square().mean())
 
 
-def _elbo(subject: Subject) -> dict:
-    """Negative ELBO in nats with weight one on the KL term, the mean of DRAWS codes per picture (Kingma & Welling 2013, eq. 3)."""
-    model = subject.model
-    if not (model.can("posterior") and model.can("log_likelihood")):
-        return {}
-
-    def terms(x: Tensor, y: Tensor, index: Tensor) -> Tensor:
-        told = subject.told(y)
-        q = model.posterior(x, told)
-        noise = torch.from_numpy(latents(SEED, len(x) * DRAWS, model.latent_shape, first=int(index[0]) * DRAWS)).to(x.device)
-        drawn = [q.mean + q.stddev * part for part in noise.unflatten(0, (len(x), DRAWS)).unbind(1)]
-        reconstruction = -torch.stack([model.log_likelihood(x, z, told) for z in drawn]).mean(0)
-        return torch.stack([reconstruction, kl_divergence(q, Normal(0.0, 1.0)).flatten(1).sum(1)], 1)
-
-    parts = subject.batched(terms, subject.x, subject.y, torch.arange(len(subject.x)))
-    reconstruction, kl = parts.double().mean(0).tolist()
-    return {"nelbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
-
-
 def _midpoints(subject: Subject) -> dict:
-    """How sure the classifier is of pictures halfway between two test pictures: of codes (and conditions), and of pixels."""
+    """How sure the classifier is of pictures halfway between two test pictures: of codes (and conditions), and of pixels.
+
+    Long codes are noise: halfway between two of them means halfway on the great arc, for the mean of two is shorter than any.
+    """
     random, n = np.random.default_rng(SEED), len(subject.x)
-    a = random.integers(0, n, PAIRS)
-    b = (a + random.integers(1, n, PAIRS)) % n  # never the same picture twice
+    pairs = STEPWISE if subject.model.can("path") else PAIRS
+    a = random.integers(0, n, pairs)
+    b = (a + random.integers(1, n, pairs)) % n  # never the same picture twice
     z, y, x = ((t[a] + t[b]) / 2 for t in (subject.codes, subject.y, subject.x))
+    if not subject.short:
+        length = (subject.codes[a].flatten(1).norm(dim=1) + subject.codes[b].flatten(1).norm(dim=1)) / 2
+        z = z * (length / z.flatten(1).norm(dim=1)).view(-1, *[1] * (z.ndim - 1))
     return {"midpoint_certainty": float(subject.seen(subject.decode(z, y)).max(1).mean()),
             "crossfade_certainty": float(subject.seen(x).max(1).mean())}
 
 
-def measure_classifier(classifier: Classifier, test: Images) -> dict:
-    """Accuracy, share of each class that is recognised, and mean certainty on the test pictures."""
-    with torch.inference_mode():
-        parts = test.floats(slice(None)).split(BATCH)
-        probabilities = torch.cat([classifier(part.to(classifier.device)).softmax(1).cpu() for part in parts])
-    certainty, seen = probabilities.max(1)
-    right = seen == test.labels
-    return {"accuracy": float(right.double().mean()), "certainty": float(certainty.double().mean()),
-            "recall": {name: float(right[test.labels == k].double().mean()) for k, name in enumerate(test.classes)}}
+def _chosen(images: Images, numbers: np.ndarray) -> Images:
+    """Some of the pictures."""
+    index = torch.from_numpy(numbers)
+    return replace(images, pixels=images.pixels[index], labels=images.labels[index],
+                   factors=None if images.factors is None else images.factors[index])

@@ -16,7 +16,7 @@ def gallery(codes: np.ndarray, labels: np.ndarray, classes: Sequence[str], *, lo
     at all. A conditional model's points also say their "condition", and none lies between two classes, since its
     codes carry the style alone.
     """
-    typical = _typical(codes, labels)
+    typical = nearest_to_mean(codes, labels)
     spread = {k: np.linalg.norm(codes[labels == k] - codes[labels == k].mean(0), axis=1).mean() for k in typical}
     tight, wide = min(spread, key=spread.get), max(spread, key=spread.get)
     far = np.linalg.norm(codes, axis=1)
@@ -37,7 +37,7 @@ def a(name: str) -> str:
     return f"{'an' if name == '8' or name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
-def _typical(codes: np.ndarray, labels: np.ndarray) -> dict[int, int]:
+def nearest_to_mean(codes: np.ndarray, labels: np.ndarray) -> dict[int, int]:
     """For each class the number of the code nearest to the mean of its codes."""
     nearest = {}
     for k in np.unique(labels):

@@ -4,7 +4,7 @@ import sys
 from types import ModuleType
 
 from ..registry import modules_in
-from ._base import ABILITIES, LatentModel, Trainable, check_square, to_pixels
+from ._base import ABILITIES, LatentModel, Trainable, bits_per_dimension, check_square, dequantised, to_pixels
 
 
 def the_model_in(module: ModuleType) -> type[LatentModel]:

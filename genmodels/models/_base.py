@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import log, prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ ABILITIES = {  # what a model may offer beyond decode, and what the page says wh
     "encode": "This family has no encoder: it makes pictures from latents but cannot turn a picture into a latent.",
     "posterior": "This family gives one code per picture, not a distribution of codes.",
     "log_likelihood": "This family does not say how likely a picture is, so there is no ELBO to measure.",
+    "log_prob": "This family has no exact density of pictures, so there are no bits per dimension to measure.",
     "score": "This family has no critic that judges how real a picture looks.",
     "path": "This family makes a picture in one step, so there is no path of steps to watch.",
     "solve": "This family has no closed-form solution; it is trained by gradient steps.",
@@ -81,7 +83,7 @@ class LatentModel(Trainable):
         self.latent_shape: tuple[int, ...] = self.image_shape
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Latents [B, *latent_shape] to pictures [B, C, H, W], in [-1, 1] but for a linear model, which may overshoot."""
+        """Latents [B, *latent_shape] to pictures [B, C, H, W], in [-1, 1]; a linear model may overshoot, an exact flow does by its margin."""
         raise NotImplementedError
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -96,6 +98,10 @@ class LatentModel(Trainable):
         """log p(x | z) [B] in nats, of pictures x given their latents z."""
         raise NotImplementedError
 
+    def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """log p(x) [B] in nats: the exact density of pictures in [-1, 1]. `bits_per_dimension` says it in bits."""
+        raise NotImplementedError
+
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The critic's judgement [B]; higher looks more real to it."""
         raise NotImplementedError
@@ -104,6 +110,10 @@ class LatentModel(Trainable):
              guidance: float = 1.0, seed: int = 0) -> Iterator[Step]:
         """The steps from noise z to the picture, the last one included."""
         raise NotImplementedError
+
+    def back(self, x: Tensor, y: Tensor | None = None) -> Iterator[Tensor]:
+        """`encode` a step at a time, the latents last; in one go where a family does not say how."""
+        yield self.encode(x, y)
 
     def solve(self, x: Tensor) -> None:
         """Set the weights to the best ones for pictures x in one go, where a closed form exists."""
@@ -120,6 +130,21 @@ class LatentModel(Trainable):
             return None
         return rows.new_zeros(rows.shape[0], len(self.conditions)) if y is None else y
 
+    def partly_said(self, y: Tensor | None, rows: Tensor) -> Tensor | None:
+        """`said`; while training, a share of the rows (`unsaid` in the config) says nothing, so that the model works without, too."""
+        y = self.said(y, rows)
+        if y is None or not self.training:
+            return y
+        return y * (torch.rand(y.shape[0], 1, device=y.device) >= self.config.unsaid)
+
+
+def guided(net: nn.Module, x: Tensor, t: Tensor, y: Tensor | None, guidance: float) -> Tensor:
+    """A net's answer to x [B, C, H, W] at times t [B], `guidance` times as far from the one without conditions (Ho & Salimans 2022)."""
+    if y is None or guidance == 1 or not y.any():
+        return net(x, t, y).float()
+    told, untold = net(x.repeat(2, 1, 1, 1), t.repeat(2), torch.cat([y, torch.zeros_like(y)])).float().chunk(2)
+    return untold + guidance * (told - untold)
+
 
 def check_square(family: str, image_shape: tuple[int, ...], least: int = 1) -> None:
     """ValueError unless pictures are square and at least `least` pixels wide: the nets here halve and double both sides alike."""
@@ -127,6 +152,20 @@ def check_square(family: str, image_shape: tuple[int, ...], least: int = 1) -> N
     if height != width or width < least:
         small = f" and at least {least}x{least}" if height == width else ""
         raise ValueError(f"{family} config: image_shape must be that of square pictures{small}, not {height}x{width}.")
+
+
+def dequantised(x: Tensor) -> Tensor:
+    """8-bit pictures in [-1, 1] as real numbers in (-1, 1): each pixel anywhere in its grey level, 2 / 256 wide (Theis et al. 2016)."""
+    return (255 * (x + 1) / 2 + torch.rand_like(x)) / 128 - 1
+
+
+def bits_per_dimension(density: Tensor, image_shape: tuple[int, ...]) -> Tensor:
+    """Nats [B] of a density at dequantised pictures in [-1, 1] as bits per number of their 8-bit originals: -log2(p (2 / 256)^D) / D.
+
+    Its mean over the places in their grey levels is an upper bound of the bits that the 8-bit pictures themselves take.
+    """
+    numbers = prod(image_shape)
+    return (log(128) - density / numbers) / log(2)
 
 
 def to_pixels(x: Tensor) -> np.ndarray:

@@ -60,9 +60,7 @@ class VAE(LatentModel):
         return -(error.square() / 2 + self.log_std + log(2 * pi) / 2).flatten(1).sum(1)
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
-        y = self.said(y, x)
-        if y is not None and self.training:
-            y = y * (torch.rand(len(y), 1, device=y.device) >= self.config.unsaid)
+        y = self.partly_said(y, x)
         q = self.posterior(x, y)
         reconstruction = -self.log_likelihood(x, q.rsample(), y).mean()
         kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()

@@ -19,7 +19,7 @@ from .runs import Run
 from .training import Training
 
 WHOLE = ("model.safetensors", "config.json")  # in this order: config.json says that the folder is whole
-MEASURED = ("metrics.json", "atlas.npz", "samples.png", "manifold.png", "README.md")  # what is said about some weights, and untrue of others
+MEASURED = ("metrics.json", "atlas.npz", "samplers.npz", "features.npz", "samples.png", "manifold.png", "path.png", "README.md")  # what is said about some weights, and untrue of others
 
 
 def main(arguments: list[str] | None = None) -> int:

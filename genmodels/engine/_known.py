@@ -1,0 +1,64 @@
+"""The checkpoint folders as they were when last looked at: what is wrong with them, and what lies beside their weights."""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..checkpoint import BadCheckpoint, Checkpoint
+from ..latent.samplers import Sampler
+
+WATCHED = ("config.json", "model.safetensors", "metrics.json", "atlas.npz", "samplers.npz", "features.npz")
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Features float32 [M, F] of test pictures, as a classifier describes them, and the distance that counts as one."""
+
+    features: np.ndarray
+    reach: float
+
+
+class Known:
+    """A checkpoint folder as it was when last looked at; what was read of it is kept."""
+
+    def __init__(self, checkpoint: Checkpoint, stamp: tuple):
+        self.checkpoint, self.stamp = checkpoint, stamp
+
+    @cached_property
+    def problem(self) -> str | None:
+        """Why the folder cannot be used, in one sentence; None where it can."""
+        try:
+            self.checkpoint.check(), self.checkpoint.hash  # asked for what they raise
+        except BadCheckpoint as error:
+            return str(error)
+        except Exception as error:  # whatever a stranger's folder does, it spoils itself alone
+            logging.exception("checkpoint %s cannot be used", self.checkpoint.name)
+            return f"{self.checkpoint.name}: the folder cannot be used ({type(error).__name__}: {error!s:.150})."
+        return None
+
+    @cached_property
+    def samplers(self) -> dict[str, Sampler]:
+        """What draws latents for this model, by kind. BadCheckpoint if the file cannot be read."""
+        return self.checkpoint.samplers()
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """What a classifier compares pictures with, where its folder brings it. BadCheckpoint if the file cannot be read."""
+        stored = self.checkpoint.features()
+        return Reference(stored["features"].astype(np.float32), float(stored["reach"])) if stored else None
+
+
+def stamp(folder: Path) -> tuple:
+    """Changes when one of the checkpoint's files does."""
+    return str(folder), *[_state(folder / name) for name in WATCHED]
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:  # what else it is that stands in the way is said when the file is read
+        return None
+    return state.st_mtime_ns, state.st_size

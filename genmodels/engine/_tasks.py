@@ -1,0 +1,129 @@
+"""What a model can be asked to do: tasks that are over in one step, and long ones, generators that stop after each of theirs."""
+
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint import GREY_LEVEL, answers_of
+from ..classifier import Classifier
+from ..datasets import floats
+from ..latent.inversion import invert, pixel_error
+from ..models import LatentModel, Trainable
+from ..normal import latents
+from ._asked import Sampling
+
+CANDIDATES = 512  # latents of the prior among which an inversion chooses where to start
+
+
+def pictures(pixels: Tensor) -> Tensor:
+    """uint8 [N, H, W, C] to [N, C, H, W] in [-1, 1]."""
+    return floats(pixels.permute(0, 3, 1, 2))
+
+
+def _describe(model: Classifier, pixels: Tensor) -> Tensor:
+    features = model.describe(pictures(pixels))
+    return torch.cat([model.name_head(features).softmax(1), features], 1)
+
+
+def _encode_and_compare(model: LatentModel, pixels: Tensor, y: Tensor | None = None) -> Tensor:
+    x = pictures(pixels)
+    z = model.encode(x, y)
+    return _with_errors(z, pixel_error(model.decode(z, y), x))
+
+
+def _with_errors(z: Tensor, errors: Tensor) -> Tensor:
+    return torch.cat([z.flatten(1), errors[:, None]], 1)
+
+
+TASKS: dict[str, Callable[..., Tensor]] = {
+    "decode": lambda model, z, y=None: model.decode(z, y),
+    "encode": lambda model, pixels, y=None: model.encode(pictures(pixels), y),
+    "invert": _encode_and_compare,  # [N, D + 1], the last column the error
+    "score": lambda model, pixels, y=None: model.score(pictures(pixels), y),
+    "classify": lambda model, pixels: model(pictures(pixels)).softmax(1),
+    "describe": _describe,  # [N, K + F], probabilities and features
+}
+OF_A_CLASSIFIER = ("classify", "describe")
+
+
+# Long tasks
+
+
+def is_long(task: str, family: type[Trainable]) -> bool:
+    """Whether a task takes many steps, between which other requests are answered."""
+    return task in LONG and (family.can("path") or task == "invert" and not family.can("encode"))
+
+
+def _stepped(work: Iterator, mode: Callable[[], AbstractContextManager]) -> Generator[None, None, Any]:
+    """The last thing that a model's generator gives; between its steps none of its modes is left on in the thread."""
+    last = None
+    while True:
+        with torch.inference_mode(), mode():
+            given = next(work, None)
+        if given is None:
+            return last
+        last = given
+        yield
+
+
+def _along_the_path(model: LatentModel, z: Tensor, y: Tensor | None, options: Sampling | None, mode) -> Generator[None, None, Tensor]:
+    return (yield from _stepped(model.path(z, y, **(options or Sampling()).said()), mode)).x
+
+
+def _back_along_it(model: LatentModel, pixels: Tensor, y: Tensor | None, options: None, mode) -> Generator[None, None, Tensor]:
+    return (yield from _stepped(model.back(pictures(pixels), y), mode))
+
+
+def _inverted(model: LatentModel, pixels: Tensor, y: Tensor | None, options: None, mode) -> Generator[Any, None, Tensor]:
+    x = pictures(pixels)
+    if model.can("encode"):
+        z = yield from _back_along_it(model, pixels, y, None, mode)
+        return _with_errors(z, pixel_error((yield from _along_the_path(model, z, y, None, mode)), x))
+    candidates = torch.from_numpy(latents(0, CANDIDATES, model.latent_shape)).to(x.device)
+    return _with_errors(*(yield from invert(model.decode, x, candidates, y)))
+
+
+LONG = {"decode": _along_the_path, "encode": _back_along_it, "invert": _inverted}
+
+
+# Twins and precision
+
+
+def traced(model: Trainable, task: str, example: list[Tensor]) -> Callable[..., Tensor]:
+    """A frozen TorchScript twin of a task, for tensors whose first dimension is free; the task itself where a twin would differ.
+
+    A model whose Python decides by its input, or that is random, cannot be traced: the twin is tried on other rows, more of them.
+    """
+    function = partial(TASKS[task], model)
+    more = [torch.cat([values, values.flip(0), values[:1]]) for values in example]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a trace may get wrong is tried here
+        try:
+            twin = torch.jit.freeze(torch.jit.trace(_Task(model, task).eval(), tuple(example), check_trace=False))
+            same = all(torch.allclose(twin(*rows), function(*rows), atol=1e-5, equal_nan=True) for rows in (example, more))
+        except RuntimeError:
+            return function
+    return twin if same else function
+
+
+class _Task(nn.Module):
+    def __init__(self, model: Trainable, task: str):
+        super().__init__()
+        self.model, self.task = model, TASKS[task]
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.task(self.model, *inputs)
+
+
+@torch.inference_mode()
+def half_fits(model: LatentModel) -> bool:
+    """Whether bfloat16 inside the nets moves no pixel of 64 pictures, nor of 64 for given classes, by more than one grey level."""
+    with torch.autocast(model.device.type, torch.bfloat16):
+        rough = answers_of(model, 64)
+    return all(bool((a - b).abs().max() <= GREY_LEVEL)
+               for (kind, a), (_, b) in zip(rough, answers_of(model, 64), strict=True) if kind == "pictures")

@@ -1,0 +1,37 @@
+"""How good a classifier is, and what it says of test pictures: the features that made pictures are compared with."""
+
+import numpy as np
+import torch
+
+from ..classifier import Classifier
+from ..datasets import Images
+from ..latent.distances import to_others
+from .judge import BATCH
+from .subject import balanced
+
+MOST = 2000  # test pictures whose features are kept
+
+
+def measure_classifier(classifier: Classifier, test: Images) -> dict:
+    """Accuracy, share of each class that is recognised, and mean certainty on the test pictures."""
+    with torch.inference_mode():
+        parts = test.floats(slice(None)).split(BATCH)
+        probabilities = torch.cat([classifier(part.to(classifier.device)).softmax(1).cpu() for part in parts])
+    certainty, seen = probabilities.max(1)
+    right = seen == test.labels
+    return {"accuracy": float(right.double().mean()), "certainty": float(certainty.double().mean()),
+            "recall": {name: float(right[test.labels == k].double().mean()) for k, name in enumerate(test.classes)}}
+
+
+def features(classifier: Classifier, test: Images) -> dict[str, np.ndarray]:
+    """Features of test pictures as features.npz holds them.
+
+    features float16 [N, F], N up to 2,000, the classes in equal shares; labels uint8 [N]; reach float32 [], the median distance of one of
+    them to its nearest other: a made picture no farther from the nearest than that looks as real as they do.
+    """
+    chosen = torch.from_numpy(balanced(test.labels.numpy(), MOST))
+    with torch.inference_mode():
+        described = torch.cat([classifier.describe(part.to(classifier.device)).float().cpu() for part in test.floats(chosen).split(BATCH)])
+    kept = described.half()
+    return {"features": kept.numpy(), "labels": test.labels[chosen].numpy().astype(np.uint8),
+            "reach": np.float32(to_others(kept.float()).median())}

@@ -1,0 +1,165 @@
+"""Memory, precision, lent cards and exported twins: what the engine does with its device."""
+
+import pickle
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from genmodels.engine import Engine, Sampling
+from genmodels.engine._device import Device
+from genmodels.engine._tasks import half_fits
+from genmodels.models.diffusion import Diffusion
+
+from .conftest import DIGITS, save_tiny, tiny_model
+from .engine_kit import close_to
+
+
+def test_models_leave_the_least_recently_used_first(tmp_path):
+    size = 0
+    for name in "abc":
+        size = sum(t.nbytes for t in save_tiny(tiny_model("vae"), tmp_path / name).load().state_dict().values())
+    engine = Engine(tmp_path, device="cpu", budget=2 * size)
+    for name in "abac":
+        engine.decode(name, np.zeros((1, 3)))
+    assert [folder.name for folder, _ in engine._device.loaded] == ["a", "c"]
+    engine.close()
+
+
+def test_a_model_larger_than_the_budget_is_used_all_the_same(tmp_path):
+    save_tiny(tiny_model("vae"), tmp_path / "vae")
+    engine = Engine(tmp_path, device="cpu", budget=1)
+    assert engine.decode("vae", np.zeros((2, 3))).shape == (2, 8, 8, 1)
+    engine.close()
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no room"), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")])
+def test_when_memory_is_short_the_batch_is_halved(engine, monkeypatch, error):
+    compute, sizes = Device._compute, []
+    z = engine.prior("vae", 7, 2)
+    expected = engine.decode("vae", z)
+
+    def small(self, checkpoint, task, x, y, options):
+        sizes.append(len(x))
+        if len(x) > 1:
+            raise error
+        return (yield from compute(self, checkpoint, task, x, y, options))
+
+    monkeypatch.setattr(Device, "_compute", small)
+    assert close_to(engine.decode("vae", z), expected)
+    assert sizes[0] == 3
+    assert engine._device.rows == 1
+
+
+def test_one_picture_that_does_not_fit_is_said(engine, monkeypatch):
+    def never(*_):
+        raise torch.OutOfMemoryError("no room")
+    with monkeypatch.context() as patch:
+        patch.setattr(Device, "_compute", never)
+        with pytest.raises(MemoryError, match="one picture of vae"):
+            engine.decode("vae", np.zeros((1, 3)))
+    assert engine.decode("vae", np.zeros((1, 3))).shape == (1, 8, 8, 1)
+
+
+def test_half_precision_is_used_only_where_pictures_stay():
+    model = tiny_model("vae")
+    assert half_fits(model)
+    with torch.no_grad():
+        for tensor in model.decoder.parameters():
+            tensor.mul_(8)
+    assert not half_fits(model)
+
+
+def test_half_precision_is_tried_with_conditions_too():
+    model = tiny_model("vae", conditions=DIGITS)
+    assert half_fits(model)
+    with torch.no_grad():
+        model.decoder.head[0].weight[:, 3:].mul_(100)  # what is seen only where a class is said
+    assert not half_fits(model)
+
+
+def test_an_unknown_device_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="cpu, cuda or zero, not 'tpu'"):
+        Engine(tmp_path, device="tpu")
+
+
+def test_a_lent_card_is_asked_for_each_piece_with_things_that_can_travel(tmp_path, monkeypatch):
+    borrowed = []
+
+    def lend(duration):
+        def around(function):
+            def call(*args):
+                borrowed.append(duration)
+                return pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(args)))))
+            return call
+        return around
+
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=lend))
+    save_tiny(tiny_model("vae"), tmp_path / "vae")
+    lent, own = Engine(tmp_path, device="zero", batch=3), Engine(tmp_path, device="cpu")
+    lent._device.place = torch.device("cpu")  # there is no card here
+    z = own.prior("vae", 7, 0)
+    assert (lent.mode, lent.device_name) == ("zero", "ZeroGPU")
+    assert close_to(lent.decode("vae", z), own.decode("vae", z))
+    assert len(borrowed) == 3
+    lent.close(), own.close()
+
+
+def test_a_lent_card_makes_all_steps_of_a_piece_in_one_call(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=lambda duration: lambda function: lambda *a: calls.append(1) or function(*a)))
+    save_tiny(tiny_model("diffusion", steps=6), tmp_path / "diffusion")
+    save_tiny(tiny_model("gan"), tmp_path / "gan")
+    lent, own = Engine(tmp_path, device="zero", batch=4), Engine(tmp_path, device="cpu")
+    lent._device.place = torch.device("cpu")  # there is no card here
+    z = own.prior("diffusion", 4, 0)
+    assert close_to(lent.decode("diffusion", z, options=Sampling(steps=5)), own.decode("diffusion", z, options=Sampling(steps=5)))
+    assert len(calls) == 1
+    cancelled = lent.submit("invert", "gan", np.zeros((40, 8, 8, 1), np.uint8))
+    cancelled.cancel()
+    with pytest.raises(FloatingPointError):
+        lent.decode("diffusion", np.full((1, 1, 8, 8), 3e38))
+    lent.close(), own.close()
+    assert len(calls) <= 3  # of ten pieces that nobody waited for, at most the one that was begun
+
+
+def test_an_exported_model_is_made_once_and_named_by_its_content(engine, tmp_path):
+    own = Engine(tmp_path, device="cpu", cache=tmp_path / "cache")
+    path = own.onnx("vae")
+    made = path.stat().st_mtime_ns
+    assert (path.parent, path.stem) == (tmp_path / "cache", own.onnx_hash("vae"))
+    assert own.onnx("vae").stat().st_mtime_ns == made
+    assert own.onnx_hash("vae") != own.onnx_hash("autoencoder")
+
+
+def test_a_model_of_many_steps_is_never_traced_nor_exported(tmp_path):
+    save_tiny(tiny_model("diffusion", steps=6), tmp_path / "diffusion")
+    engine = Engine(tmp_path, device="cpu", cache=tmp_path / "cache")
+    pixels = engine.decode("diffusion", engine.prior("diffusion", 1, 0))
+    engine.encode("diffusion", pixels), engine.invert("diffusion", pixels)
+    assert not engine._device.traces
+    for ask in (engine.onnx, engine.onnx_hash):
+        with pytest.raises(ValueError, match="makes a picture in many steps, so no single net can go to the browser"):
+            ask("diffusion")
+    engine.close()
+
+
+def test_long_work_goes_on_with_half_of_it_when_memory_is_short(tmp_path, monkeypatch):
+    save_tiny(tiny_model("diffusion", steps=6), tmp_path / "diffusion")
+    engine = Engine(tmp_path, device="cpu")
+    z = engine.prior("diffusion", 4, 2)
+    expected = engine.decode("diffusion", z)
+    predict, sizes = Diffusion.predict_noise, []
+
+    def small(self, x, *rest):
+        sizes.append(len(x))
+        if len(x) > 2 and len(sizes) > 3:
+            raise torch.OutOfMemoryError("no room")
+        return predict(self, x, *rest)
+
+    monkeypatch.setattr(Diffusion, "predict_noise", small)
+    assert close_to(engine.decode("diffusion", z), expected)
+    assert [size for size in sizes if size > 1] == [4] * 4 + [2] * 12  # one alone is how a model that is loaded again is tried
+    engine.close()
