@@ -26,7 +26,7 @@ def test_a_bundled_model_clears_its_bar(row):
 def test_a_bundled_model_is_what_its_recipe_says(name):
     plan = load_plan(ROOT / "recipes" / f"{name}.json")
     config = json.loads((ROOT / "checkpoints" / name / "config.json").read_text(encoding="utf-8"))
-    assert config == json.loads(json.dumps(plan.to_json())) and plan_from(config) == plan
+    assert plan_from(config) == plan  # an older config leaves out what had its default then
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)

@@ -127,6 +127,13 @@ def test_a_flow_that_is_told_the_class_finds_it_more_likely_than_the_others(digi
     assert float((density.argmax(0) == digits.labels[:200]).float().mean()) > 0.6  # a guess is right in one of ten
 
 
+def test_a_lower_temperature_draws_pictures_from_nearer_to_the_middle():
+    z, cool, plain = noise_for(tiny_model("flow"), 4), lively(tiny_model("flow", temperature=0.5)), lively(tiny_model("flow", temperature=1.0))
+    x = cool.decode(z)
+    assert torch.equal(x, plain.decode(0.5 * z)) and torch.allclose(cool.encode(x), z, atol=1e-4)
+    assert torch.allclose(cool.log_prob(x), plain.log_prob(x) + 64 * log(2) - 1.5 * z.square().flatten(1).sum(1) / 4, rtol=1e-4)
+
+
 def test_noise_is_added_only_to_what_is_learned_from(digits):
     x, plain, noisy = digits.floats(slice(0, 32)), tiny_model("flow", noise=0.0), tiny_model("flow", noise=1.0)
     assert torch.equal(plain.log_prob(x), noisy.log_prob(x))

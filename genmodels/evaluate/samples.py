@@ -46,9 +46,13 @@ def generated(subject: Subject, judge: Judge, samplers: dict[str, Sampler], by_s
         rows["shortened"] = judge.judge(judge.look(painted(subject, SHORT * z, "samples, shortened"))) | {"length": SHORT}
     metrics = {"samples": n, "generated": rows}
     if how:
+        def by(sampler: str, steps: int) -> dict[str, float]:
+            this = {"sampler": sampler, "steps": steps}
+            pixels = plain.pixels[:by_steps] if this == how else painted(subject, z[:by_steps], f"{sampler}, {steps} steps", **this)
+            return judge.distance(judge.look(pixels))
+
         metrics["fd_by_steps"] = {"samples": by_steps} | {
-            sampler: {str(steps): judge.distance(judge.look(painted(subject, z[:by_steps], f"{sampler}, {steps} steps", sampler=sampler, steps=steps)))
-                      for steps in BY_STEPS}
+            sampler: {str(steps): by(sampler, steps) for steps in BY_STEPS}
             for sampler in model.SAMPLERS if sampler in WATCHED or sampler == model.SAMPLERS[0]}
     return metrics, plain
 

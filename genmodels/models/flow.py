@@ -23,6 +23,7 @@ class Config:
     bound: float = knob(1.5, "largest logarithm by which one coupling stretches or shrinks", 0.1, 5)
     margin: float = knob(0.05, "room beyond black and white, in shares of the range; less keeps noise out of the black", 0.001, 0.25)
     noise: float = knob(0.3, "noise added to the logits of pixels while training; more smooths the density, 0 fits each grey level", 0, 3)
+    temperature: float = knob(0.8, "spread of the latents on their way to a picture; below 1 is cleaner and less varied", 0.1, 2)
     conditions: tuple[str, ...] = knob((), "names of the classes or attributes that it is told", 1, 60)
     unsaid: float = knob(0.1, "share of training pictures whose condition is withheld", 0, 1)
 
@@ -30,8 +31,8 @@ class Config:
         check_square("flow", self.image_shape)
         folds = len(self.couplings)
         if not folds or not self.couplings[-1] or self.image_shape[-1] % 2**folds:
-            raise ValueError(f"flow config: couplings must end with at least one, and {folds} scales need a side that can be halved {folds} times; "
-                             f"{self.image_shape[-1]} with couplings {list(self.couplings)} does not fit.")
+            raise ValueError(f"flow config: couplings must end with at least one, and {folds} scales need a side that can be halved {folds} "
+                             f"times; {self.image_shape[-1]} with couplings {list(self.couplings)} does not fit.")
 
 
 class Flow(LatentModel):
@@ -39,6 +40,9 @@ class Flow(LatentModel):
 
     Pixels leave as logits with a margin, so decoded pictures may overshoot black and white by margin / (1 - 2 margin) of the range:
     cut there, they could not be told apart again, and nothing would be exact.
+
+    It learns from noisy pictures at temperature 1. Codes of clean ones spread less, so a lower temperature (Kingma & Dhariwal 2018,
+    section 5) fits them better; it is part of the model: of codes, pictures and density alike.
     """
 
     Config = Config
@@ -49,30 +53,30 @@ class Flow(LatentModel):
         self.scale = Scale(config, config.image_shape, config.couplings)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return self._to_noise(self._logits(x), self.said(y, x))[0]
+        return self._to_noise(self._logits(x), self.said(y, x))[0] / self.config.temperature
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Pictures [B, C, H, W] in [-1, 1], but for an overshoot of at most 2 margin / (1 - 2 margin)."""
-        h = self.start.inverse(self.scale.inverse(z, self.said(y, z)), None)
+        h = self.start.inverse(self.scale.inverse(z * self.config.temperature, self.said(y, z)), None)
         return (2 * h.sigmoid() - 1) / (1 - 2 * self.config.margin)
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return self._log_prob(self._logits(x), self.said(y, x))
+        return self._log_prob(self._logits(x), self.said(y, x), self.config.temperature)
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
-        """Bits per dimension of noisy pictures."""
+        """Bits per dimension of noisy pictures, at temperature 1."""
         h = self._logits(dequantised(x))
-        density = self._log_prob(h + self.config.noise * torch.randn_like(h), self.partly_said(y, x))
+        density = self._log_prob(h + self.config.noise * torch.randn_like(h), self.partly_said(y, x), 1.0)
         return {"loss": bits_per_dimension(density, self.image_shape).mean()}
 
     def _logits(self, x: Tensor) -> Tensor:
         return (0.5 + (0.5 - self.config.margin) * x.float()).logit()
 
-    def _log_prob(self, h: Tensor, y: Tensor | None) -> Tensor:
+    def _log_prob(self, h: Tensor, y: Tensor | None, temperature: float) -> Tensor:
         """Nats [B] of the density over pictures x, at their logits h."""
         z, volume = self._to_noise(h, y)
         into_logits = F.softplus(h) + F.softplus(-h) + log(0.5 - self.config.margin)  # log dh / dx
-        return (into_logits - (z.square() + log(2 * pi)) / 2).flatten(1).sum(1) + volume
+        return (into_logits - ((z / temperature).square() + log(2 * pi)) / 2 - log(temperature)).flatten(1).sum(1) + volume
 
     def _to_noise(self, h: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Latents of logits, and log |det dz / dh| [B]."""
