@@ -51,7 +51,7 @@ def test_one_slider_moves_all_rows_and_asks_the_network_nothing(page):
 
 
 def test_the_rows_stand_under_each_other_and_the_slider_over_their_middle_line(page):
-    strips = [box for box in page.locator(".lp-frames").evaluate_all("all => all.map(one => [one.getBoundingClientRect().left, one.getBoundingClientRect().width])")]
+    strips = page.locator(".lp-frames").evaluate_all("all => all.map(one => one.getBoundingClientRect()).map(box => [box.left, box.width])")
     assert len(strips) == 4 and len({tuple(box) for box in strips}) == 1
     left, width = strips[0]
     slider = page.locator(SLIDER).bounding_box()
@@ -127,7 +127,8 @@ def test_ends_are_chosen_swapped_and_brought_back_by_undo(walk):
 
 
 def test_pins_and_the_place_of_the_map_are_stops_and_a_walk_meets_them_all(walk, bundled):
-    page = walk("model=mnist-vae-16d&point=seed:4&rows=crossfade,mnist-vae-16d&pins=A@mnist-vae-16d@seed:1;B@mnist-pca-16d@seed:2&ends=mnist-vae-16d@seed:1;mnist-vae-16d@seed:2;mnist-vae-16d@seed:3")
+    page = walk("model=mnist-vae-16d&point=seed:4&rows=crossfade,mnist-vae-16d&pins=A@mnist-vae-16d@seed:1;B@mnist-pca-16d@seed:2"
+                "&ends=mnist-vae-16d@seed:1;mnist-vae-16d@seed:2;mnist-vae-16d@seed:3")
     page.get_by_test_id("interpolate-stop-1").click()
     page.get_by_test_id("interpolate-pin-B").click()
     settle(page)
@@ -261,7 +262,8 @@ def test_a_stop_that_cannot_be_read_is_a_sentence_on_the_page(walk):
 @pytest.mark.parametrize(("scheme", "query"), [("light", ENDS), ("dark", "model=fashion-vae-16d")])
 def test_a_phone_scrolls_nothing_sideways(walk, scheme, query):
     page = walk(f"{query}&at=1", width=390, color_scheme=scheme)
-    wide = "Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll('.lp-interpolate :is(.lp-card, .lp-bar, .lp-row, .lp-track, canvas)')].map(one => one.getBoundingClientRect().right))"
+    wide = ("Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll("
+            "'.lp-interpolate :is(.lp-card, .lp-bar, .lp-row, .lp-track, canvas)')].map(one => one.getBoundingClientRect().right))")
     assert page.evaluate(wide) <= 390
     assert row(page, "crossfade").locator(".lp-frames canvas").count() == 5
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
@@ -274,7 +276,8 @@ def test_the_javascript_walks_are_those_of_python(page):
     stops = torch.randn(4, 6, generator=torch.Generator().manual_seed(5))
     twins = {"straight": "line", "arc": "circle"}
     for kind, stops in [*((kind, stops) for kind in WALKS), ("arc", torch.tensor([[0.0, 0], [1, 2], [2, 4], [-1, -2], [-1, -2]]))]:
-        theirs = ask(page, "const { through } = await load('walks.js'); return through(given[0].map(one => Float32Array.from(one)), 9, given[1]).map(one => [...one]);",
+        theirs = ask(page, "const { through } = await load('walks.js'); "
+                           "return through(given[0].map(one => Float32Array.from(one)), 9, given[1]).map(one => [...one]);",
                      stops.tolist(), twins[kind])
         assert np.allclose(theirs, through(list(stops), 9, kind), atol=2e-5)
 

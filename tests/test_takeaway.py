@@ -123,7 +123,8 @@ def picture_of(kind: str, size: int) -> np.ndarray:
 def test_the_gif_writer_keeps_greys_exactly_and_colours_nearly(page, kind, most):
     frames = [picture_of(kind, size) for size in (80, 80)]
     frames[1] = frames[1][::-1]
-    content = ask(page, """const { createGif, paletteOf } = await load('gif.js'), [width, height, frames] = given, rgba = frames.map(one => Uint8ClampedArray.from(one));
+    content = ask(page, """const { createGif, paletteOf } = await load('gif.js'), [width, height, frames] = given;
+        const rgba = frames.map(one => Uint8ClampedArray.from(one));
         const gif = createGif(width, height, paletteOf(rgba), 'a comment');
         for (const one of rgba) gif.add(one, 120);
         return [...new Uint8Array(await gif.blob().arrayBuffer())];""", 83, 80, [frame.ravel().tolist() for frame in frames])

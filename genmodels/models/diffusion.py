@@ -147,7 +147,8 @@ class Diffusion(LatentModel):
              guidance: float | None = None, seed: int = 0) -> Iterator[Step]:
         """The steps from noise z to the picture: `steps` of them, and the picture itself as the last.
 
-        sampler is one of SAMPLERS ("" the first; steps 0 and guidance None are the config's); eta is DDIM's share of fresh noise, which is drawn from z and seed.
+        sampler is one of SAMPLERS ("" the first; steps 0 and guidance None are the config's); eta is DDIM's share of fresh
+        noise, which is drawn from z and seed.
         """
         update, x, earlier = UPDATES[sampler or self.SAMPLERS[0]], z, None
         keys = _keys(z, seed) if sampler == "ddpm" or eta else None

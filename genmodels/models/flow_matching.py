@@ -83,8 +83,8 @@ class FlowMatching(LatentModel):
 
     def back(self, x: Tensor, y: Tensor | None = None, steps: int = 25) -> Iterator[Tensor]:
         """The way to the noise that x comes from: the same equation in the other direction, without guidance."""
-        for _, _, x in self._steps(x, y, self.SAMPLERS[0], _times(steps)[::-1], 1.0):
-            yield x
+        for _, _, reached in self._steps(x, y, self.SAMPLERS[0], _times(steps)[::-1], 1.0):
+            yield reached
 
     def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0,
              guidance: float | None = None, seed: int = 0) -> Iterator[Step]:

@@ -19,7 +19,8 @@ from .runs import Run
 from .training import Training
 
 WHOLE = ("model.safetensors", "config.json")  # in this order: config.json says that the folder is whole
-MEASURED = ("metrics.json", "atlas.npz", "samplers.npz", "features.npz", "samples.png", "manifold.png", "path.png", "README.md")  # what is said about some weights, and untrue of others
+MEASURED = ("metrics.json", "atlas.npz", "samplers.npz", "features.npz",  # what is said about some weights, and untrue of others
+            "samples.png", "manifold.png", "path.png", "README.md")
 
 
 def main(arguments: list[str] | None = None) -> int:

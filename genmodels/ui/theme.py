@@ -14,4 +14,5 @@ def look() -> dict:
     theme = gr.themes.Base(primary_hue="indigo", neutral_hue="stone", font=system, font_mono=["ui-monospace", "monospace"]).set(
         body_background_fill="#fbfaf8", body_background_fill_dark="#121116", block_border_width="0px", block_shadow="none",
     )
-    return {"theme": theme, "css": "\n".join((ASSETS / "css" / name).read_text(encoding="utf-8") for name in SHEETS), "favicon_path": ASSETS / "icons" / "icon.svg"}
+    css = "\n".join((ASSETS / "css" / name).read_text(encoding="utf-8") for name in SHEETS)
+    return {"theme": theme, "css": css, "favicon_path": ASSETS / "icons" / "icon.svg"}
