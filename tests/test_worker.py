@@ -216,7 +216,7 @@ def test_a_net_that_would_hold_up_everybody_is_refused(tmp_path, change, sentenc
 
 
 def test_an_update_of_every_family_can_be_counted_and_grows_with_the_net(family):
-    small, large = (worker_module._work_per_picture(MODELS[family](tiny_config(family, **size))) for size in ({}, {"latent_dim": 30}))
+    small, large = (worker_module._work_per_picture(MODELS[family](tiny_config(family, **size))) for size in ({}, {"width": 32}))
     assert 0 < small < large
 
 
