@@ -159,7 +159,8 @@ def visit(url, browser) -> Iterator:
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
         forced = f"&road={road}" if road else ""
         page.goto(f"{url}/?{query}{forced}")
-        page.wait_for_selector(f'{PICTURE}[data-road="{road or "server"}"]:not([data-ms="0"])')
+        taken = f'[data-road="{road}"]' if road else ""
+        page.wait_for_selector(f'{PICTURE}{taken}:not([data-ms="0"])')
         settle(page)
         return page
 

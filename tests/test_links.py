@@ -80,7 +80,7 @@ def test_ten_people_never_see_each_others_points(visit, bundled):
     names = [name for name in bundled.names() if name.startswith("mnist")]
     pages = [(visit(f"model={names[k % len(names)]}&point=seed:{k}"), names[k % len(names)], k) for k in range(10)]
     for page, name, k in pages:
-        z = latents(k, 1, (bundled.checkpoint(name).config.latent_dim,))
+        z = latents(k, 1, bundled.blueprint(name).latent_shape)
         assert np.abs(pixels(page) - bundled.decode(name, z)[0].ravel()).max() <= 2
 
 
