@@ -183,3 +183,11 @@ def test_a_short_training_makes_pictures_nearer_to_the_data():
     for _ in trainer:
         pass
     assert distance(trainer.snapshot()) < 0.3 * before and np.isfinite(before)
+
+
+def test_the_second_order_sampler_takes_even_steps_in_the_logarithm_of_signal_to_noise():
+    model = tiny_model("diffusion")
+    visited = [round(step.t * 1000) for step in model.path(torch.zeros(1, 1, 8, 8), sampler="dpm++", steps=9)]
+    logs = np.array([np.log(model.levels()[t].alpha / model.levels()[t].sigma) for t in visited[:-1]])
+    assert visited[-1] == 0 and len(visited) == 10
+    assert np.allclose(np.diff(logs), np.diff(logs).mean(), rtol=0.05)

@@ -150,9 +150,10 @@ class Diffusion(LatentModel):
         sampler is one of SAMPLERS ("" the first; steps 0 and guidance None are the config's); eta is DDIM's share of fresh
         noise, which is drawn from z and seed.
         """
-        update, x, earlier = UPDATES[sampler or self.SAMPLERS[0]], z, None
+        sampler = sampler or self.SAMPLERS[0]
+        update, x, earlier = UPDATES[sampler], z, None
         keys = _keys(z, seed) if sampler == "ddpm" or eta else None
-        levels = self._schedule(steps or self.config.steps)
+        levels = self._schedule(steps or self.config.steps, sampler)
         guidance = self.config.guidance if guidance is None else guidance
         for number, (now, then) in enumerate(pairwise(levels)):
             seen = self._look(x, now, y, guidance)
@@ -163,11 +164,20 @@ class Diffusion(LatentModel):
         x = x.clamp(-1, 1)
         yield Step(0.0, x, x, torch.zeros_like(x), x, torch.zeros_like(x))
 
-    def _schedule(self, steps: int) -> list[Level]:
-        """The moments that so many steps visit, evenly from the first at which a picture can be predicted down to t = 0."""
+    def _schedule(self, steps: int, sampler: str = "ddim") -> list[Level]:
+        """The moments that so many steps visit, from the first at which a picture can be predicted down to t = 0.
+
+        They lie evenly in t; for DPM-Solver++ evenly in log(alpha / sigma), as its authors advise, down to a hundredth of T.
+        """
         levels = self.levels()
         first = max(level.t for level in levels if level.alpha**2 >= DARKEST)
-        return [levels[t] for t in np.unique(np.linspace(0, first, steps + 1).round().astype(int))[::-1]]
+        if sampler == "dpm++":
+            logs = np.array([np.log(level.alpha / level.sigma) for level in levels[1:first + 1]])
+            wanted = np.linspace(logs[-1], logs[max(1, min(first, self.config.times // 100)) - 1], steps)
+            moments = [0, *(1 + abs(logs - value).argmin() for value in wanted)]
+        else:
+            moments = np.linspace(0, first, steps + 1).round().astype(int)
+        return [levels[t] for t in np.unique(moments)[::-1]]
 
     def _look(self, x: Tensor, level: Level, y: Tensor | None, guidance: float, clip: bool = True) -> Seen:
         """The predictions at a level. A picture stays between black and white, and the noise is then what remains of x."""
