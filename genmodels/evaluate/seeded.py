@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..datasets import Images
 from ..latent import measures
 from ..latent.gallery import a, nearest_to_mean
-from ..normal import latents
+from ..normal import hashed, latents
 from .judge import SEED, Looked
 from .subject import Subject
 
@@ -42,22 +42,21 @@ def seeded_atlas(subject: Subject, pixels: Tensor, labels: np.ndarray) -> dict[s
 
 
 def plane(subject: Subject, codes: np.ndarray, pixels: Tensor, labels: np.ndarray) -> np.ndarray:
-    """Two directions [2, D] in which pictures differ most, orthonormal.
+    """Two orthonormal directions [2, D] of a map.
 
-    Of short latents those that the first layer answers most strongly (Shen & Zhou 2021, SeFa); of long ones the two principal
-    axes of the classes' mean latents. Where there is no such layer, and where the class is told and not in the latent,
-    those that move the picture most on average: by Stein's lemma E[z x^T] is the mean slope of the picture.
+    Of short latents those that the first layer answers most strongly (Shen & Zhou 2021, SeFa) or, where there is no such layer,
+    those that move the picture of a class most on average: by Stein's lemma E[z x^T] is its mean slope. Of latents that are noise
+    two random ones: far along any direction that means something, noise is no longer what the model has learned from.
     """
-    if codes.shape[1] <= 2:
-        return np.eye(2, codes.shape[1], dtype=np.float32)
-    if subject.short and (weight := _first_layer(subject)) is not None:
+    size = codes.shape[1]
+    if size <= 2:
+        return np.eye(2, size, dtype=np.float32)
+    if not subject.short:
+        return _two(latents(hashed(SEED, 1), 2, (size,)))
+    if (weight := _first_layer(subject)) is not None:
         return _two(weight)
-    present = np.unique(labels)
-    if not subject.short and not subject.model.conditions and len(present) > 2:
-        means = np.stack([codes[labels == k].mean(0) for k in present])
-        return _two(means - means.mean(0))
     flat = pixels.flatten(1).float().numpy()
-    for k in present:
+    for k in np.unique(labels):
         flat[labels == k] -= flat[labels == k].mean(0)
     return _two(flat.T @ codes / len(codes))
 
