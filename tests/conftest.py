@@ -5,7 +5,8 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: a second thread only waits for tiny nets
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -93,6 +94,33 @@ def engine(tmp_path: Path) -> Iterator:
 
 
 @pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Path:
+    """A folder of tiny checkpoints that nobody changes."""
+    from .live_kit import checkpoints
+    return checkpoints(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def roots(made, tmp_path) -> Path:
+    """A copy of it, to be changed."""
+    return shutil.copytree(made, tmp_path / "checkpoints")
+
+
+@pytest.fixture
+def live(roots, tmp_path) -> Iterator:
+    """The short roads over that folder."""
+    from .live_kit import page_files, roads
+    with roads(roots, page_files(tmp_path / "assets"), tmp_path / "cache") as live:
+        yield live
+
+
+@pytest.fixture
+def client(live):
+    from starlette.testclient import TestClient
+    return TestClient(live)
+
+
+@pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder with mnist.npz and the other real data."""
     named = os.environ.get("PLAYGROUND_DATA")
@@ -145,26 +173,36 @@ def url(bundled, tmp_path_factory, chromium) -> Iterator[str]:
     running.close()
 
 
-@pytest.fixture
-def visit(url, browser) -> Iterator:
-    """Open a view in a browser of its own; the test fails at its end if the page complained in the console."""
-    from .explore_page import PICTURE, settle
+@contextmanager
+def watched(browser) -> Iterator[Callable]:
+    """A function that opens an address in a browser of its own; at the end it fails if a page complained in the console."""
     contexts, complaints = [], []
 
-    def open_view(query="", road="server", width=1280, height=900, **options):
+    def open_page(address: str, width=1280, height=900, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        forced = f"&road={road}" if road else ""
-        page.goto(f"{url}/?{query}{forced}")
-        taken = f'[data-road="{road}"]' if road else ""
-        page.wait_for_selector(f'{PICTURE}{taken}:not([data-ms="0"])')
-        settle(page)
+        page.goto(address)
         return page
 
-    yield open_view
+    yield open_page
     for context in contexts:
         context.close()
     assert not [text for text in complaints if "manifest" not in text]
+
+
+@pytest.fixture
+def visit(url, browser) -> Iterator[Callable]:
+    """Open a view of the Explore page and wait for its picture; the test fails at its end if the page complained."""
+    from .explore_page import PICTURE, settle
+    with watched(browser) as open_page:
+        def open_view(query="", road="server", **options):
+            page = open_page(f"{url}/?{query}" + (f"&road={road}" if road else ""), **options)
+            taken = f'[data-road="{road}"]' if road else ""
+            page.wait_for_selector(f'{PICTURE}{taken}:not([data-ms="0"])')
+            settle(page)
+            return page
+
+        yield open_view

@@ -3,8 +3,10 @@
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+import pytest
 
 PICTURE, MAP = '[data-testid="latent-picture"]', '[data-testid="latent-map"]'
+EVERYWHERE = pytest.mark.parametrize(("width", "scheme"), [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")])
 PIXELS = f"""() => {{ const c = document.querySelector('{PICTURE}');
     return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 === 0); }}"""
 

@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from .conftest import watched
+
 ROOT, SLIDER = '[data-testid="interpolate"]', '[data-testid="interpolate-slider"]'
 PATIENCE = 60_000  # milliseconds, on a machine that does other things as well
 CANVAS = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 === 0)"
@@ -14,22 +16,13 @@ CANVAS = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.heigh
 @contextmanager
 def walks(browser, url) -> Iterator:
     """A function that opens a view of the Interpolate page; at the end it fails if the page complained in the console."""
-    contexts, complaints = [], []
+    with watched(browser) as open_page:
+        def open_view(query="", road="server", **options):
+            page = open_page(f"{url}/?tab=interpolate&{query}" + (f"&road={road}" if road else ""), **options)
+            settle(page)
+            return page
 
-    def open_view(query="", road="server", width=1280, height=900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        page.goto(f"{url}/?tab=interpolate&{query}" + (f"&road={road}" if road else ""))
-        settle(page)
-        return page
-
-    yield open_view
-    for context in contexts:
-        context.close()
-    assert not [text for text in complaints if "manifest" not in text]
+        yield open_view
 
 
 def settle(page) -> None:

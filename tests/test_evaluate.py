@@ -1,6 +1,5 @@
 """Evaluation says what a direct computation says, writes it all into the checkpoint's folder, and says it again the next time."""
 
-import io
 import json
 import shutil
 from dataclasses import replace
@@ -14,56 +13,34 @@ from PIL import Image
 from sklearn.decomposition import PCA
 from torch.nn import functional as F
 
-from bench import scores
 from genmodels import card
-from genmodels.checkpoint import Checkpoint, find, save_checkpoint
+from genmodels.checkpoint import Checkpoint
 from genmodels.classifier import Classifier
 from genmodels.datasets import DATASETS
-from genmodels.evaluate import Effort, evaluate
+from genmodels.evaluate import evaluate
 from genmodels.evaluate.__main__ import main
 from genmodels.evaluate.atlas import chosen_pictures
 from genmodels.evaluate.judge import Judge
 from genmodels.evaluate.subject import Subject, balanced, measure
-from genmodels.models.autoencoder import Autoencoder
 from genmodels.models.vae import VAE
-from genmodels.train.recipe import Plan, Recipe, Stage
 
 from .conftest import DIGITS
+from .evaluate_kit import SMALL, TEST, TRAIN, effort, metrics, solved_pca, taught, with_recipe
 
-TRAIN, TEST = (DATASETS["digits"].load(split) for split in ("train", "test"))
 X, Y = TEST.floats(slice(None)), TEST.one_hot(slice(None))
-SMALL = {"image_shape": (1, 8, 8), "width": 8, "hidden": 16, "depth": 0}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _little():
-    """Less than what metrics.json of a real model holds, so that the tests are quick."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("genmodels.evaluate.FULL", "genmodels.evaluate.__main__.FULL"):
-            patch.setattr(module, Effort(samples=300, by_steps=100, bounded=40, draws=200))
+    with effort(samples=300, by_steps=100, bounded=40, draws=200):
         yield
-
-
-def taught(model, steps: int, rate: float = 5e-3):
-    """A model after a few steps of Adam on the small digits."""
-    torch.manual_seed(0)
-    optimizer = torch.optim.Adam(model.train().parameters(), rate)
-    for _ in range(steps):
-        index = torch.randint(len(TRAIN), (128,))
-        optimizer.zero_grad()
-        model.loss(TRAIN.floats(index), TRAIN.one_hot(index) if model.conditions else None)["loss"].backward()
-        optimizer.step()
-    model.refresh(TRAIN.floats(slice(None)))
-    return model.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
 def models() -> dict:
     torch.manual_seed(0)
-    pca = Autoencoder(Autoencoder.Config(image_shape=(1, 8, 8), latent_dim=2, net="linear")).requires_grad_(False).eval()
-    pca.solve(TRAIN.floats(slice(None)))
     return {
-        "digits-pca": pca,
+        "digits-pca": solved_pca(),
         "digits-vae": taught(VAE(VAE.Config(**SMALL, latent_dim=3)), 80),
         "digits-cvae": taught(VAE(VAE.Config(**SMALL, latent_dim=2, conditions=DIGITS)), 40),
         "digits-classifier": taught(Classifier(Classifier.Config(image_shape=(1, 8, 8), conditions=DIGITS, width=8, features=16)), 60),
@@ -75,9 +52,7 @@ def saved(models, tmp_path_factory) -> Path:
     """A folder with the checkpoints, not yet measured."""
     root = tmp_path_factory.mktemp("checkpoints")
     for name, model in models.items():
-        family = {Autoencoder: "autoencoder", VAE: "vae", Classifier: "classifier"}[type(model)]
-        stages = (Stage(steps=1, method="closed form"),) if name == "digits-pca" else (Stage(steps=700, rate=0.005),)
-        save_checkpoint(model, root / name, Plan(family, "digits", model.config, Recipe(stages, batch=128)).to_json())
+        with_recipe(model, root / name)
     return root
 
 
@@ -88,10 +63,6 @@ def measured(saved, tmp_path_factory) -> Path:
     shutil.copytree(saved, root)
     assert main(["--all", "--checkpoints", str(root), "--device", "cpu"]) == 0
     return root
-
-
-def metrics(root: Path, name: str) -> dict:
-    return json.loads((root / name / "metrics.json").read_text())
 
 
 def test_the_error_of_the_linear_model_is_that_of_pca(measured):
@@ -243,17 +214,6 @@ def test_the_card_has_what_the_hub_asks_for_and_how_to_make_the_model_again(meas
     assert "closed form" in (measured / "digits-pca" / "README.md").read_text()
 
 
-def test_a_card_keeps_a_persons_words_when_it_is_measured_again(saved, tmp_path):
-    shutil.copytree(saved / "digits-pca", tmp_path / "digits-pca")
-    readme = tmp_path / "digits-pca" / "README.md"
-    (measured, measured_end), (trained, trained_end) = map(card.marks, card.PARTS)
-    readme.write_text(f"My own words.\n{measured}\nold\n{measured_end}\nAnd these.\n{trained}\nold\n{trained_end}\nAnd the last.\n")
-    assert main(["digits-pca", "--checkpoints", str(tmp_path), "--device", "cpu"]) == 0
-    text = readme.read_text()
-    assert text.startswith("My own words.\n") and "\nAnd these.\n" in text and text.endswith("\nAnd the last.\n")
-    assert "old" not in text and "mean squared error" in text and "in closed form" in text
-
-
 def test_the_card_of_a_retrained_model_says_how_it_was_trained_now(measured, tmp_path):
     shutil.copytree(measured / "digits-vae", tmp_path / "digits-vae")
     config, readme = (tmp_path / "digits-vae" / name for name in ("config.json", "README.md"))
@@ -264,15 +224,6 @@ def test_the_card_of_a_retrained_model_says_how_it_was_trained_now(measured, tmp
     text = readme.read_text()
     assert "900 steps of 128" in text and "700 steps" not in text
     assert "| beta | 3.5 |" in text and "| beta | 1.0 |" not in text
-
-
-def test_a_card_without_a_place_for_its_parts_is_left_alone_and_says_so(saved, tmp_path, capsys):
-    shutil.copytree(saved / "digits-pca", tmp_path / "digits-pca")
-    (tmp_path / "digits-pca" / "README.md").write_text("Nothing of the kind.")
-    before = {path.name: path.read_bytes() for path in (tmp_path / "digits-pca").iterdir()}
-    assert main(["digits-pca", "--checkpoints", str(tmp_path), "--device", "cpu"]) == 2
-    assert "The card of digits-pca lacks the lines" in capsys.readouterr().err
-    assert {path.name: path.read_bytes() for path in (tmp_path / "digits-pca").iterdir()} == before
 
 
 def test_a_checkpoint_of_no_data_set_is_a_sentence(saved, tmp_path, capsys):
@@ -292,14 +243,6 @@ def test_the_sheets_are_small_pictures_made_by_the_model(measured, models):
     plane = np.asarray(Image.open(measured / "digits-pca" / "manifold.png").convert("L")).astype(int)
     corner = models["digits-pca"].decode(torch.tensor([[2.5, 2.5]]))[0, 0]  # up and to the right
     assert abs(plane[:8, -8:] - ((corner + 1) * 127.5).clamp(0, 255).numpy()).max() <= 3
-
-
-def test_a_sheet_uses_fewer_colours_rather_than_more_bytes():
-    noise = np.random.default_rng(0).integers(0, 256, (64, 24, 24, 1), np.uint8)
-    sheet = Image.open(io.BytesIO(card.contact_sheet(noise, 8)))
-    assert sheet.fp.getbuffer().nbytes <= card.LARGEST_PICTURE and 4 <= len(sheet.getcolors()) < 128
-    with pytest.raises(ValueError, match="show fewer"):
-        card.contact_sheet(np.random.default_rng(0).integers(0, 256, (256, 32, 32, 3), np.uint8), 16)
 
 
 def test_an_unknown_name_is_a_sentence(saved, capsys):
@@ -335,32 +278,3 @@ def test_metrics_are_returned_as_they_are_written(saved, models, tmp_path):
     shutil.copytree(saved / "digits-pca", tmp_path / "digits-pca")
     checkpoint = Checkpoint(tmp_path / "digits-pca")
     assert evaluate(checkpoint, TRAIN, TEST, Judge(models["digits-classifier"], TRAIN, TEST, 300)) == checkpoint.metrics()
-
-
-def test_a_bar_is_met_missed_or_missing(measured, monkeypatch, capsys):
-    mse = metrics(measured, "digits-pca")["mse"]
-    bars = [scores.Bar("digits-pca", "mse", "at most", value) for value in (mse, mse / 2)]
-    bars += [scores.Bar("digits-classifier", "accuracy", "at least", 0.2), scores.Bar("nobody", "mse", "at most", 1)]
-    monkeypatch.setattr(scores, "BARS", tuple(bars))
-    monkeypatch.setattr(scores, "BUNDLED", ("digits-pca",))
-    assert [row[4] for row in scores.rows(find(measured))] == ["met", "MISSED", "met", "missing", "met", "met"]
-    assert scores.main(["--checkpoints", str(measured)]) == 1
-    assert "MISSED" in capsys.readouterr().out
-    monkeypatch.setattr(scores, "BARS", (bars[0], bars[2]))
-    assert scores.main(["--checkpoints", str(measured)]) == 0
-
-
-def test_a_bar_may_be_another_measure_and_lie_inside_a_row():
-    found = {"generated": {"normal": {"fd": 3.0}}, "other": 2.0}
-    assert scores.Bar("x", "generated.normal.fd", "at least", "other").verdict(found) == ("3", "at least other, 2", "met")
-    assert scores.Bar("x", "generated.normal.fd", "at most", 2.5).verdict(found) == ("3", "at most 2.5", "MISSED")
-    for key in ("generated.mixture.fd", "other.fd", "nothing"):
-        assert scores.Bar("x", key, "at most", 1).verdict(found)[2] == "missing"
-    assert scores.Bar("x", "other", "at most", "nothing").verdict(found)[2] == "missing"
-
-
-def test_numbers_measured_on_other_weights_do_not_count(measured, monkeypatch, tmp_path):
-    shutil.copytree(measured / "digits-pca", tmp_path / "digits-pca")
-    shutil.copy(measured / "digits-vae" / "model.safetensors", tmp_path / "digits-pca" / "model.safetensors")
-    monkeypatch.setattr(scores, "BARS", (scores.Bar("digits-pca", "mse", "at most", 1),))
-    assert scores.rows(find(tmp_path))[0][4] == "measured on other weights"

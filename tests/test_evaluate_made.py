@@ -1,6 +1,5 @@
 """Evaluation of made pictures: every family is measured from start to end, and each measure is what a direct computation says."""
 
-import json
 import math
 import shutil
 from dataclasses import dataclass
@@ -15,8 +14,7 @@ from torch.distributions import Normal
 from genmodels import card
 from genmodels.checkpoint import BadCheckpoint, Checkpoint, save_checkpoint
 from genmodels.classifier import Classifier
-from genmodels.datasets import DATASETS, floats
-from genmodels.evaluate import Effort
+from genmodels.datasets import floats
 from genmodels.evaluate.__main__ import main
 from genmodels.evaluate.judge import Judge, as_shown
 from genmodels.evaluate.likelihood import likelihood
@@ -31,10 +29,9 @@ from genmodels.normal import latents
 from genmodels.train.recipe import Plan
 
 from .conftest import DIGITS, save_tiny, tiny_model
-from .test_evaluate import SMALL, taught
+from .evaluate_kit import SMALL, TEST, TRAIN, effort, metrics, taught
 
-TRAIN, TEST = (DATASETS["digits"].load(split) for split in ("train", "test"))
-LITTLE = Effort(samples=200, by_steps=20, bounded=10, draws=50)
+LITTLE = {"samples": 200, "by_steps": 20, "bounded": 10, "draws": 50}
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +59,9 @@ def measured(classifier, tmp_path_factory) -> Path:
     for name, model in models.items():
         save_tiny(model, root / name)
     save_checkpoint(classifier, root / "digits-classifier", Plan("classifier", "digits", classifier.config).to_json())
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("genmodels.evaluate.FULL", "genmodels.evaluate.__main__.FULL"):
-            patch.setattr(module, LITTLE)
+    with effort(**LITTLE):
         assert main(["--all", "--checkpoints", str(root), "--device", "cpu"]) == 0
     return root
-
-
-def metrics(root: Path, name: str) -> dict:
-    return json.loads((root / name / "metrics.json").read_text())
 
 
 def test_every_family_has_a_row_for_each_way_to_sample_and_the_same_three_beside(measured):
@@ -112,12 +103,11 @@ def test_distances_by_steps_are_there_for_models_of_many_steps_alone(measured):
     assert Image.open(measured / "diffusion" / "path.png").size == (80, 48)
 
 
-def test_the_same_command_writes_the_same_bytes(measured, tmp_path, monkeypatch):
-    for module in ("genmodels.evaluate.FULL", "genmodels.evaluate.__main__.FULL"):
-        monkeypatch.setattr(module, LITTLE)
+def test_the_same_command_writes_the_same_bytes(measured, tmp_path):
     for name in ("gan", "diffusion", "vae", "digits-classifier"):
         shutil.copytree(measured / name, tmp_path / name)
-    assert main(["gan", "diffusion", "vae", "digits-classifier", "--checkpoints", str(tmp_path), "--device", "cpu"]) == 0
+    with effort(**LITTLE):
+        assert main(["gan", "diffusion", "vae", "digits-classifier", "--checkpoints", str(tmp_path), "--device", "cpu"]) == 0
     for path in tmp_path.glob("*/*"):
         assert path.read_bytes() == (measured / path.parent.name / path.name).read_bytes(), path
 

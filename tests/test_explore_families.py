@@ -15,7 +15,7 @@ from genmodels.train.recipe import Plan, Recipe, Stage
 from genmodels.ui.live.catalogue import atlas_for_browser, catalogue
 
 from .conftest import DIGITS, save_tiny, tiny_config, tiny_model
-from .explore_page import MAP, PICTURE, at, pixels, point_of, reach, settle
+from .explore_page import EVERYWHERE, MAP, PICTURE, at, pixels, point_of, reach, settle
 
 SEED, CODES = 5, 40  # of the small atlases
 WAIT = 60_000  # milliseconds that a busy machine may take for a map
@@ -249,8 +249,7 @@ def test_a_place_on_a_round_map_is_a_link_and_a_pin(visit):
     assert np.array_equal(pixels(other), pixels(page))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@EVERYWHERE
 @pytest.mark.parametrize("query", ["model=gan", "model=told&label=3", "model=diffusion&second=gan"])
 def test_nothing_overflows(visit, width, scheme, query):
     page = visit(query, width=width, color_scheme=scheme)

@@ -5,7 +5,7 @@ import pytest
 
 from genmodels.normal import latents
 
-from .explore_page import MAP, PIXELS, at, pixels, point_of, reach, settle
+from .explore_page import EVERYWHERE, MAP, PIXELS, at, pixels, point_of, reach, settle
 
 
 def test_hovering_shows_and_leaving_goes_back(visit):
@@ -108,8 +108,7 @@ def test_the_focus_stays_on_what_was_pressed(visit):
     assert "label=none" in page.evaluate("new Promise(r => setTimeout(() => r(location.search), 150))")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@EVERYWHERE
 @pytest.mark.parametrize("query", ["model=mnist-vae-16d", "model=fashion-vae-16d", "model=mnist-vae-2d&second=mnist-pca-2d"])
 def test_nothing_overflows(visit, width, scheme, query):
     page = visit(query, width=width, color_scheme=scheme)

@@ -1,7 +1,6 @@
 """The short roads below /live: the catalogue, the models' files, and what stays the page's own."""
 
 import json
-from shutil import copytree
 
 import numpy as np
 import pytest
@@ -11,28 +10,7 @@ from genmodels.models import ABILITIES, MODELS
 from genmodels.ui.live.catalogue import title
 
 from .conftest import DIGITS, save_tiny, tiny_model
-from .live_kit import CODES, catalogue, checkpoints, model, page_files, roads
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return checkpoints(tmp_path_factory.mktemp("made"))
-
-
-@pytest.fixture
-def roots(made, tmp_path):
-    return copytree(made, tmp_path / "checkpoints")
-
-
-@pytest.fixture
-def live(roots, tmp_path):
-    with roads(roots, page_files(tmp_path / "assets"), tmp_path / "cache") as live:
-        yield live
-
-
-@pytest.fixture
-def client(live):
-    return TestClient(live)
+from .live_kit import CODES, catalogue, model
 
 
 def test_the_catalogue_says_what_a_page_needs_to_know(client):

@@ -4,39 +4,16 @@ import asyncio
 import logging
 import threading
 import time
-from shutil import copytree
 
 import numpy as np
 import pytest
-from starlette.testclient import TestClient
 
 from genmodels.engine import MOST, Sampling
 from genmodels.latent.samplers import SAMPLERS, packed
 
 from .conftest import save_tiny, tiny_model
 from .engine_kit import idle, save_features
-from .live_kit import checkpoints, model, page_files, roads
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return checkpoints(tmp_path_factory.mktemp("made"))
-
-
-@pytest.fixture
-def roots(made, tmp_path):
-    return copytree(made, tmp_path / "checkpoints")
-
-
-@pytest.fixture
-def live(roots, tmp_path):
-    with roads(roots, page_files(tmp_path / "assets"), tmp_path / "cache") as live:
-        yield live
-
-
-@pytest.fixture
-def client(live):
-    return TestClient(live)
+from .live_kit import model
 
 
 async def ask(live, method: str, path: str, body: bytes = b"", query: bytes = b"", leaving: asyncio.Event | None = None) -> int | None:
