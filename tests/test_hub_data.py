@@ -15,6 +15,7 @@ import pyarrow.parquet as parquet
 import pytest
 from PIL import Image
 
+from genmodels import client
 from genmodels.datasets import _hub
 from genmodels.datasets._hub import load_parquet
 
@@ -124,7 +125,7 @@ def test_a_refusal_is_one_sentence_and_leaves_nothing_behind(hub, load, at, fail
 
 @pytest.mark.parametrize("at, failure", [("api", "hang"), ("head", "hang"), ("get", "hang"), ("get", "429")])
 def test_a_hub_that_keeps_us_waiting_is_left_after_our_own_deadline(hub, load, monkeypatch, at, failure):
-    monkeypatch.setattr(_hub, "SILENCE", 0.5)
+    monkeypatch.setattr(client, "SILENCE", 0.5)
     hub.play(failure, at, Retry_After="600")
     with pytest.raises(TimeoutError) as caught:
         load()
@@ -135,11 +136,11 @@ def test_a_download_that_trickles_on_for_ever_is_left_too(hub, load, monkeypatch
     hub.add("datasets", REPO, {"mnist/train-00000-of-00001.parquet": b"x" * 2_000_000})
     hub.play("slow", "get")
     with pytest.raises(TimeoutError, match="more bytes"):
-        load(progress=lambda done, total, unit: monkeypatch.setattr(_hub, "DEADLINE", 0.0))  # over as soon as bytes come
+        load(progress=lambda done, total, unit: monkeypatch.setattr(client, "DEADLINE", 0.0))  # over as soon as bytes come
 
 
 def test_a_slow_hub_that_keeps_sending_is_waited_for(hub, load, monkeypatch):
-    monkeypatch.setattr(_hub, "SILENCE", 10.0)
+    monkeypatch.setattr(client, "SILENCE", 10.0)
     hub.play("slow", "get")
     assert len(load()) == 30
 
@@ -178,7 +179,7 @@ def test_size_is_asked_first_and_too_large_or_no_room_is_refused_before_a_byte_c
         load()
     assert_sentence(caught.value, "the limit is")
     monkeypatch.setattr(_hub, "LIMIT", 10**9)
-    monkeypatch.setattr(_hub, "SPARE", 10**18)
+    monkeypatch.setattr(client, "SPARE", 10**18)
     with pytest.raises(OSError) as caught:
         load()
     assert_sentence(caught.value, "are free")
@@ -235,7 +236,7 @@ import os, sys
 from genmodels.datasets import DATASETS
 print(len(DATASETS["mnist"].load("test")), flush=True)
 os.environ["HF_HUB_OFFLINE"] = sys.stdin.readline().strip()
-for name in [name for name in sys.modules if name.startswith("huggingface_hub") or name == "genmodels.datasets._hub"]:
+for name in [name for name in sys.modules if name.startswith("huggingface_hub") or name in ("genmodels.client", "genmodels.datasets._hub")]:
     del sys.modules[name]  # the client reads its variables when it is imported
 for split in ("test", "train"):
     try:

@@ -13,17 +13,17 @@ ROOT = Path(__file__).parents[1]
 
 GROUND = "registry knobs nets normal"
 MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may import beside itself; from the ground up
-    "registry": "", "knobs": "", "nets": "", "normal": "",
+    "registry": "", "knobs": "", "nets": "", "normal": "", "client": "",
     "models": GROUND,
-    "datasets": "registry knobs normal",
+    "datasets": "client registry knobs normal",
     "latent": "normal knobs registry",
     "kept": "normal",
     "classifier": f"models {GROUND}",
-    "checkpoint": f"classifier kept latent models {GROUND}",
-    "formats": f"checkpoint classifier models {GROUND}",
+    "formats": f"models {GROUND}",
+    "checkpoint": f"formats classifier kept latent models {GROUND}",
     "export": f"checkpoint classifier models {GROUND}",
     "card": f"checkpoint classifier models datasets latent {GROUND}",
-    "hub": f"checkpoint card formats {GROUND}",
+    "hub": f"client checkpoint card formats classifier models {GROUND}",
     "evaluate": f"card checkpoint classifier models datasets latent {GROUND}",
     "train": f"card checkpoint classifier models datasets latent evaluate {GROUND}",
     "engine": f"export checkpoint formats classifier models datasets latent {GROUND}",
@@ -40,9 +40,9 @@ OUTSIDE = ("tests", "bench", "assets")  # may import everything
 
 ONLY_IN = {  # a library, and the places that may import it
     "gradio": "ui app", "plotly": "ui", "starlette": "ui app", "fastapi": "ui", "uvicorn": "ui",
-    "safetensors": "checkpoint formats train/state",
+    "safetensors": "checkpoint formats train/state", "diffusers": "formats",
     "onnx": "formats export",
-    "huggingface_hub": "hub datasets", "pyarrow": "datasets",
+    "huggingface_hub": "client hub datasets", "pyarrow": "datasets",
     "sklearn": "models latent evaluate datasets/digits",
 }
 DEVICE = ("engine", "train", "evaluate/__main__")  # who chooses between processor and GPU; everybody else works where the tensors are
