@@ -5,6 +5,7 @@ from types import ModuleType
 
 from ..registry import modules_in
 from ._base import ABILITIES, LatentModel, Trainable, bits_per_dimension, check_square, dequantised, to_pixels
+from ._denoising import Denoiser, cosine_betas
 
 
 def the_model_in(module: ModuleType) -> type[LatentModel]:

@@ -39,6 +39,11 @@ class Trainable(nn.Module):
         """
         raise NotImplementedError
 
+    @classmethod
+    def learns(cls) -> bool:
+        """Whether it has a loss. A model that came from elsewhere makes pictures as it was taught there, and cannot be taught here."""
+        return cls.loss is not Trainable.loss
+
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         """Who is trained against which loss. Most models have one player."""
         return {"model": self.parameters()}
@@ -72,11 +77,15 @@ class LatentModel(Trainable):
 
     Pictures x are [B, C, H, W] in [-1, 1], latents z [B, *latent_shape], conditions y [B, K]
     float32: one-hot for a class, +1/-1 per attribute, 0 for "not said"; y=None says nothing.
-    `decode` and `loss` are required. The rest is optional, and `can` says what a family offers.
-    A family with a `path` names its SAMPLERS; the first is the one that `decode` uses.
+    `decode` is required, and `loss` of what is trained here. The rest is optional, and `can` says what a family offers.
+    A family with a `path` names its SAMPLERS; the first is the one that `decode` uses. Where N(0, I) does not decode to
+    pictures PRIOR says why, in one sentence. HEAVY: one picture takes a processor core about a second, so it is made
+    alone, and by the engine only.
     """
 
     SAMPLERS: tuple[str, ...] = ()
+    PRIOR: str = ""
+    HEAVY: bool = False
 
     def __init__(self, config: Any):
         super().__init__(config)
@@ -106,12 +115,12 @@ class LatentModel(Trainable):
         """The critic's judgement [B]; higher looks more real to it."""
         raise NotImplementedError
 
-    def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str, steps: int, eta: float = 0.0,
-             guidance: float = 1.0, seed: int = 0) -> Iterator[Step]:
-        """The steps from noise z to the picture, the last one included."""
+    def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0,
+             guidance: float | None = None, seed: int = 0) -> Iterator[Step]:
+        """The steps from noise z to the picture, the last one included; what is left empty is the family's own choice."""
         raise NotImplementedError
 
-    def back(self, x: Tensor, y: Tensor | None = None) -> Iterator[Tensor]:
+    def back(self, x: Tensor, y: Tensor | None = None, steps: int = 0) -> Iterator[Tensor]:
         """`encode` a step at a time, the latents last; in one go where a family does not say how."""
         yield self.encode(x, y)
 
@@ -136,14 +145,6 @@ class LatentModel(Trainable):
         if y is None or not self.training:
             return y
         return y * (torch.rand(y.shape[0], 1, device=y.device) >= self.config.unsaid)
-
-
-def guided(net: nn.Module, x: Tensor, t: Tensor, y: Tensor | None, guidance: float) -> Tensor:
-    """A net's answer to x [B, C, H, W] at times t [B], `guidance` times as far from the one without conditions (Ho & Salimans 2022)."""
-    if y is None or guidance == 1 or not y.any():
-        return net(x, t, y).float()
-    told, untold = net(x.repeat(2, 1, 1, 1), t.repeat(2), torch.cat([y, torch.zeros_like(y)])).float().chunk(2)
-    return untold + guidance * (told - untold)
 
 
 def check_square(family: str, image_shape: tuple[int, ...], least: int = 1) -> None:

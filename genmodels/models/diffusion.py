@@ -1,10 +1,6 @@
 """Denoising diffusion (DDPM, Ho et al. 2020), sampled by DDPM, DDIM (Song et al. 2020) or DPM-Solver++ (Lu et al. 2022)."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import sha256
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -13,10 +9,9 @@ from torch.nn import functional as F
 
 from ..knobs import knob
 from ..nets import UNet
-from ..normal import latents
-from ._base import LatentModel, Step, check_square, guided
-
-DARKEST = 1e-3  # share of the picture's variance below which a step is left out: there is nothing to predict a picture from
+from ._base import check_square
+from ._denoising import Denoiser, cosine_betas
+from ._path import guided
 
 
 @dataclass(frozen=True)
@@ -37,81 +32,19 @@ class Config:
 
 def betas(config: Config) -> np.ndarray:
     """The variance of the noise added at t = 1 .. T, float64 [T]: linear as by Ho et al., for any T; cosine as by Nichol & Dhariwal 2021."""
-    times = config.times
     if config.betas == "linear":
-        return np.linspace(1e-4, 0.02, times) * min(1000 / times, 40)
-    left = np.cos((np.arange(times + 1) / times + 0.008) / 1.008 * np.pi / 2) ** 2
-    return np.minimum(1 - left[1:] / left[:-1], 0.999)
+        return np.linspace(1e-4, 0.02, config.times) * min(1000 / config.times, 40)
+    return cosine_betas(config.times)
 
 
-@dataclass(frozen=True)
-class Level:
-    """A moment of the process: number t of T, and how much of the picture (alpha) and of the noise (sigma) is left; alpha^2 + sigma^2 = 1."""
-
-    t: int
-    alpha: float
-    sigma: float
-
-
-@lru_cache(64)
-def _levels(config: Config) -> tuple[Level, ...]:
-    left = np.concatenate([[1.0], np.cumprod(1 - betas(config))])
-    return tuple(Level(t, float(alpha), float(sigma)) for t, (alpha, sigma) in enumerate(zip(np.sqrt(left), np.sqrt(1 - left), strict=True)))
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the net predicts at a level for x."""
-
-    level: Level
-    x: Tensor
-    x0: Tensor
-    noise: Tensor
-
-
-# Samplers: from what is seen at one level to the mean at the next, and the spread of the fresh noise there
-
-
-def ddim(seen: Seen, then: Level, earlier: Seen | None, eta: float) -> tuple[Tensor, float]:
-    """Song et al. 2020, equation 12, with the spread of equation 16."""
-    now = seen.level
-    spread = eta * then.sigma / now.sigma * max(0.0, 1 - (now.alpha / then.alpha) ** 2) ** 0.5
-    return then.alpha * seen.x0 + max(0.0, then.sigma**2 - spread**2) ** 0.5 * seen.noise, spread
-
-
-def ddpm(seen: Seen, then: Level, earlier: Seen | None, eta: float) -> tuple[Tensor, float]:
-    """Ho et al. 2020, equation 7, which is DDIM with all of the fresh noise."""
-    return ddim(seen, then, earlier, 1.0)
-
-
-def dpm(seen: Seen, then: Level, earlier: Seen | None, eta: float) -> tuple[Tensor, float]:
-    """DPM-Solver++(2M), Lu et al. 2022, algorithm 2: second order from the prediction before; the first and the last step are DDIM."""
-    if earlier is None or not then.t:
-        return ddim(seen, then, earlier, 0.0)
-    before, now, next_ = (np.log(level.alpha / level.sigma) for level in (earlier.level, seen.level, then))
-    lead = (next_ - now) / (2 * (now - before))
-    x0 = (1 + lead) * seen.x0 - lead * earlier.x0
-    return then.sigma / seen.level.sigma * seen.x - then.alpha * float(np.expm1(now - next_)) * x0, 0.0
-
-
-UPDATES: dict[str, Callable[[Seen, Level, Seen | None, float], tuple[Tensor, float]]] = {"dpm++": dpm, "ddim": ddim, "ddpm": ddpm}
-
-
-class Diffusion(LatentModel):
+class Diffusion(Denoiser):
     """The latent is the noise that a picture grows from; latent_shape is image_shape."""
 
     Config = Config
-    SAMPLERS = tuple(UPDATES)
 
     def __init__(self, config: Config):
-        super().__init__(config)
+        super().__init__(config, betas(config))
         self.net = UNet(config.image_shape, config.width, config.depth, len(config.conditions))
-        shares = torch.tensor([(level.alpha, level.sigma) for level in self.levels()])
-        self.register_buffer("shares", shares, persistent=False)
-
-    def levels(self) -> tuple[Level, ...]:
-        """All moments, from t = 0, the picture itself, to T."""
-        return _levels(self.config)
 
     def add_noise(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t of pictures x [B, C, H, W] at moments t [B] (0 .. T), in closed form (Ho et al., equation 4)."""
@@ -127,73 +60,3 @@ class Diffusion(LatentModel):
         t = (torch.rand(len(x), device=x.device) * self.config.times).long() + 1
         noise = torch.randn_like(x)
         return {"loss": F.mse_loss(self.predict_noise(self.add_noise(x, t, noise), t, y), noise)}
-
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        *_, last = self.path(z, y)
-        return last.x
-
-    def encode(self, x: Tensor, y: Tensor | None = None, steps: int = 50) -> Tensor:
-        *_, z = self.back(x, y, steps)
-        return z
-
-    def back(self, x: Tensor, y: Tensor | None = None, steps: int = 50) -> Iterator[Tensor]:
-        """The way to the noise that x grows from: DDIM run backwards, each step with the prediction at its start (Song et al., section 5.4)."""
-        for now, then in pairwise(self._schedule(steps)[::-1]):
-            seen = self._look(x, now if now.t else self.levels()[1], y, 1.0, clip=False)
-            x = then.alpha * seen.x0 + then.sigma * seen.noise
-            yield x
-
-    def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0,
-             guidance: float | None = None, seed: int = 0) -> Iterator[Step]:
-        """The steps from noise z to the picture: `steps` of them, and the picture itself as the last.
-
-        sampler is one of SAMPLERS ("" the first; steps 0 and guidance None are the config's); eta is DDIM's share of fresh
-        noise, which is drawn from z and seed.
-        """
-        sampler = sampler or self.SAMPLERS[0]
-        update, x, earlier = UPDATES[sampler], z, None
-        keys = _keys(z, seed) if sampler == "ddpm" or eta else None
-        levels = self._schedule(steps or self.config.steps, sampler)
-        guidance = self.config.guidance if guidance is None else guidance
-        for number, (now, then) in enumerate(pairwise(levels)):
-            seen = self._look(x, now, y, guidance)
-            mean, spread = update(seen, then, earlier, eta)
-            fresh = spread * _draw(keys, number, x) if keys and spread else torch.zeros_like(x)
-            yield Step(now.t / self.config.times, x, seen.x0, seen.noise, mean, fresh)
-            x, earlier = mean + fresh, seen
-        x = x.clamp(-1, 1)
-        yield Step(0.0, x, x, torch.zeros_like(x), x, torch.zeros_like(x))
-
-    def _schedule(self, steps: int, sampler: str = "ddim") -> list[Level]:
-        """The moments that so many steps visit, from the first at which a picture can be predicted down to t = 0.
-
-        They lie evenly in t; for DPM-Solver++ evenly in log(alpha / sigma), as its authors advise, down to a hundredth of T.
-        """
-        levels = self.levels()
-        first = max(level.t for level in levels if level.alpha**2 >= DARKEST)
-        if sampler == "dpm++":
-            logs = np.array([np.log(level.alpha / level.sigma) for level in levels[1:first + 1]])
-            wanted = np.linspace(logs[-1], logs[max(1, min(first, self.config.times // 100)) - 1], steps)
-            moments = [0, *(1 + abs(logs - value).argmin() for value in wanted)]
-        else:
-            moments = np.linspace(0, first, steps + 1).round().astype(int)
-        return [levels[t] for t in np.unique(moments)[::-1]]
-
-    def _look(self, x: Tensor, level: Level, y: Tensor | None, guidance: float, clip: bool = True) -> Seen:
-        """The predictions at a level. A picture stays between black and white, and the noise is then what remains of x."""
-        noise = self.predict_noise(x, torch.full((x.shape[0],), level.t, device=x.device), y, guidance)
-        x0 = (x - level.sigma * noise) / level.alpha
-        if clip:
-            x0 = x0.clamp(-1, 1)
-            noise = (x - level.alpha * x0) / level.sigma
-        return Seen(level, x, x0, noise)
-
-
-def _keys(z: Tensor, seed: int) -> list[int]:
-    """A seed for each latent's fresh noise: the picture depends on z and seed alone, not on who stands beside it."""
-    return [int.from_bytes(sha256(row.tobytes() + seed.to_bytes(8, "little")).digest()[:4], "little") for row in z.detach().float().cpu().numpy()]
-
-
-def _draw(keys: list[int], number: int, x: Tensor) -> Tensor:
-    """Fresh noise [B, C, H, W] of step `number`."""
-    return torch.from_numpy(np.concatenate([latents(key, 1, x.shape[1:], first=number) for key in keys])).to(x)

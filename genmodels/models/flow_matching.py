@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from ..knobs import knob
 from ..nets import UNet
-from ._base import LatentModel, Step, check_square, guided
+from ._base import Step, check_square
+from ._path import PathModel, guided
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,12 @@ def euler(look: Look, x: Tensor, v: Tensor, now: float, then: float) -> Tensor:
 SOLVERS: dict[str, Callable[[Look, Tensor, Tensor, float, float], Tensor]] = {"heun": heun, "midpoint": midpoint, "euler": euler}
 
 
-class FlowMatching(LatentModel):
+class FlowMatching(PathModel):
     """Pictures at t = 0, noise at t = 1, and x_t = (1 - t) x0 + t noise between them; latent_shape is image_shape."""
 
     Config = Config
     SAMPLERS = tuple(SOLVERS)
+    STEPS_BACK = 25
 
     def __init__(self, config: Config):
         super().__init__(config)
@@ -73,17 +75,9 @@ class FlowMatching(LatentModel):
         way = t.view(-1, 1, 1, 1)
         return {"loss": F.mse_loss(self.velocity((1 - way) * x + way * noise, t, self.partly_said(y, x)), noise - x)}
 
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        *_, last = self.path(z, y)
-        return last.x
-
-    def encode(self, x: Tensor, y: Tensor | None = None, steps: int = 25) -> Tensor:
-        *_, z = self.back(x, y, steps)
-        return z
-
-    def back(self, x: Tensor, y: Tensor | None = None, steps: int = 25) -> Iterator[Tensor]:
+    def back(self, x: Tensor, y: Tensor | None = None, steps: int = 0) -> Iterator[Tensor]:
         """The way to the noise that x comes from: the same equation in the other direction, without guidance."""
-        for _, _, reached in self._steps(x, y, self.SAMPLERS[0], _times(steps)[::-1], 1.0):
+        for _, _, reached in self._steps(x, y, self.SAMPLERS[0], _times(steps or self.STEPS_BACK)[::-1], 1.0):
             yield reached
 
     def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0,
