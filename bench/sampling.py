@@ -1,7 +1,7 @@
 """Sampling by diffusion: DDIM beside diffusers, seconds through the engine, and the steps that the second-order solver needs.
 
 python bench/sampling.py                      all four parts
-python bench/sampling.py --parts engine steps some of them; nets and loops need what requirements-bench.txt names
+python bench/sampling.py --parts engine steps some of them; nets and loops need what requirements-diffusers.txt names
 
 nets    our U-Net and our sampler beside UNet2DModel and DDIMPipeline, from noise to pixels: the same scales and channels, about as many
         weights. diffusers runs as it is made, and channels last, as its guide to speed advises.
@@ -177,7 +177,7 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--name", default="mnist-diffusion", help="the bundled model that is asked")
     args = parser.parse_args(arguments)
     if BESIDE & set(args.parts) and not find_spec("diffusers"):
-        parser.error("diffusers is not installed here: pip install --no-deps -r requirements-bench.txt, "
+        parser.error("diffusers is not installed here: pip install --no-deps -r requirements-diffusers.txt, "
                      "or leave it out with --parts engine steps")
     if BUNDLED & set(args.parts) and args.name not in find(args.checkpoints):
         parser.error(f"there is no model {args.name} in {args.checkpoints}; leave it out with --parts nets loops")

@@ -167,7 +167,7 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args(arguments)
     if set(args.nets) & set(FOREIGN) and not find_spec("pythae"):
-        parser.error("pythae is not installed here: pip install --no-deps -r requirements-bench.txt, "
+        parser.error("pythae is not installed here: pip install --no-deps -r requirements-diffusers.txt -r requirements-bench.txt, "
                      "or leave it out with --nets " + " ".join(RECIPES))
     return args
 

@@ -3,38 +3,41 @@
 config.json        what it is; written last, so its presence means that the folder is whole
 model.safetensors  averaged weights, the matrices among them float16 where no picture changes by more than one grey level and no code by 1/64 sigma
 metrics.json, atlas.npz, samplers.npz, features.npz, README.md   what evaluate adds
+
+A model that came from elsewhere is such a folder too: its weights are as they came, its family is one of `formats.FAMILIES`.
 """
 
-import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save, save_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from . import formats, weights
+from .answers import answers_of, same_answers
 from .classifier import Classifier
+from .formats import Found
+from .formats._archives import check_unpacked
 from .kept import read_atlas, read_features
 from .knobs import from_dict
 from .latent.samplers import Sampler, unpacked
-from .models import MODELS, LatentModel, Trainable
+from .models import MODELS, Trainable
 from .nets import out_of_memory
-from .normal import latents
 
-FAMILIES: dict[str, type[Trainable]] = {**MODELS, "classifier": Classifier}
+OWN: dict[str, type[Trainable]] = {**MODELS, "classifier": Classifier}
+FAMILIES: dict[str, type[Trainable]] = {**OWN, **formats.FAMILIES}
 FIELDS = {"format", "family", "dataset", "model", "recipe", "licence"}
-GREY_LEVEL = 2 / 255  # of pictures in [-1, 1]
-CODE_STEP = 1 / 64  # sigmas: codes that differ by less look the same
-FLOATS = (torch.float16, torch.bfloat16, torch.float32)  # that weights may be kept in
-LARGEST = 64 * 2**20  # bytes of weights that are read at all
+WEIGHTS = "model.safetensors"
+LARGEST = 64 * 2**20  # bytes of weights of our own families that are read at all; of foreign ones formats.LARGEST
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
@@ -91,14 +94,24 @@ class Checkpoint:
 
     @cached_property
     def blueprint(self) -> Trainable:
-        """The model without weights, on the device "meta": shapes, conditions, number of parameters."""
-        with torch.device("meta"), _Undrawn():
-            return self.family(self.config)
+        """The model without weights, on the device "meta": shapes, conditions, number of parameters.
+
+        BadCheckpoint if it cannot be built: its config does not hold together, or a library that it needs is not installed.
+        """
+        try:
+            with torch.device("meta"), _Undrawn():
+                return self.family(self.config)
+        except BadCheckpoint:
+            raise
+        except Exception as error:  # a foreign net is built by its own library, which fails in many ways
+            raise BadCheckpoint(f"{self.name}: {error}" if isinstance(error, ImportError) else
+                                f"{self.name}: no model can be built as its config describes it ({_short(error)}).") from None
 
     @cached_property
     def hash(self) -> str:
         """Names the weights, wherever they lie: 16 hex digits of their SHA-256."""
-        return _named(self._bytes())
+        with self._saying():
+            return weights.digest(self.folder / WEIGHTS, self._most)
 
     def metrics(self) -> dict:
         """What was measured, as evaluate wrote it; empty where nothing was. BadCheckpoint if the file cannot be read."""
@@ -129,64 +142,49 @@ class Checkpoint:
         try:
             if not path.exists():
                 return read({})
+            check_unpacked(path)
             with np.load(path, allow_pickle=False) as arrays:
                 return read({key: arrays[key] for key in arrays.files})
         except Exception as error:  # a foreign zip fails in many ways
             raise BadCheckpoint(f"{self.name}: {file} cannot be read ({error}).") from None
 
     def check(self) -> None:
-        """BadCheckpoint unless the config fits and the weights have its names, shapes and kinds of numbers. No number is looked at."""
-        self._weights(self.blueprint.state_dict(), self._bytes())
+        """BadCheckpoint unless the config fits and the weights have its names, shapes and kinds of numbers. No number is read."""
+        expected = self.blueprint.state_dict()
+        with self._saying():
+            weights.check(self.folder / WEIGHTS, self._most, expected)
 
     def load(self) -> Trainable:
         """The model, ready to use and tried once. BadCheckpoint says what is wrong: names, shapes, numbers, or a file that has changed."""
-        expected, content = self.blueprint.state_dict(), self._bytes()
-        if _named(content) != self.hash:
-            raise BadCheckpoint(f"{self.name}: the weights have changed on the disk; reload the page.")
-        weights = {name: tensor.to(expected[name].dtype) for name, tensor in self._weights(expected, content).items()}
-        for name, tensor in weights.items():
-            if not tensor.isfinite().all():
-                raise BadCheckpoint(f"{self.name}: {name} holds numbers that are not finite.")
-        model = self.family(self.config)
-        model.load_state_dict(weights, strict=True)
+        with self._saying():
+            found = weights.read(self.folder / WEIGHTS, self._most, self.blueprint.state_dict(), self.hash)
+        with _Undrawn():  # what is drawn at first is written over
+            model = self.family(self.config)
+        model.load_state_dict(found, strict=True)
         self._try(model.eval().requires_grad_(False))
         return model
 
-    def _bytes(self) -> bytes:
-        path = self.folder / "model.safetensors"
-        try:
-            if path.stat().st_size > LARGEST:
-                raise BadCheckpoint(f"{self.name}: the weights are larger than {LARGEST >> 20} MB.")
-            return path.read_bytes()
-        except OSError as error:
-            raise BadCheckpoint(f"{self.name}: model.safetensors cannot be read ({error}).") from None
+    @property
+    def _most(self) -> int:
+        """Bytes that its weights may have."""
+        return LARGEST if self.about["family"] in OWN else formats.LARGEST
 
-    def _weights(self, expected: dict[str, Tensor], content: bytes) -> dict[str, Tensor]:
-        """The tensors in a safetensors file, if they have the expected names, shapes and kinds of numbers."""
+    @contextmanager
+    def _saying(self) -> Iterator[None]:
+        """What is wrong with the weights is said of this checkpoint."""
         try:
-            found = load(content)
-        except (SafetensorError, KeyError) as error:  # KeyError: a kind of number that PyTorch does not have
-            raise BadCheckpoint(f"{self.name}: model.safetensors cannot be read ({error}).") from None
-        for name in sorted(set(expected) ^ set(found)):
-            raise BadCheckpoint(f"{self.name}: the weights {'lack' if name in expected else 'have an unknown'} tensor {name!r:.80}.")
-        for name, tensor in found.items():
-            wanted = expected[name]
-            if tensor.shape != wanted.shape:
-                raise BadCheckpoint(f"{self.name}: {name} has the shape {list(tensor.shape)}, the config asks for {list(wanted.shape)}.")
-            kinds = FLOATS if wanted.is_floating_point() else (wanted.dtype,)
-            if tensor.dtype not in kinds:
-                raise BadCheckpoint(f"{self.name}: {name} holds {tensor.dtype}, it must be {' or '.join(map(str, kinds))}.")
-        return found
+            yield
+        except weights.BadWeights as error:
+            raise BadCheckpoint(f"{self.name}: {error}") from None
 
     def _try(self, model: Trainable) -> None:
         """One dry run: a model that cannot answer is never offered."""
         try:
-            answers = answers_of(model, 1)
+            answers = answers_of(model, 1, steps=1)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             if out_of_memory(error):
                 raise
-            why = " ".join(str(error).split())
-            raise BadCheckpoint(f"{self.name}: the model cannot work as its config describes it ({why:.150}).") from None
+            raise BadCheckpoint(f"{self.name}: the model cannot work as its config describes it ({_short(error)}).") from None
         for kind, answer in answers:
             wanted = {"pictures": model.image_shape, "codes": getattr(model, "latent_shape", None), "names": (len(model.conditions),)}[kind]
             if answer.shape != (1, *wanted):
@@ -202,14 +200,31 @@ def save_checkpoint(model: Trainable, folder: Path, about: dict) -> Checkpoint:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    half = {name: tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor for name, tensor in weights.items()}
-    content, config = save(half if _same_answers(model, half) else weights), json.dumps(about, indent=2).encode()
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    half = {name: tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor for name, tensor in whole.items()}
+    content, config = save(half if same_answers(model, half) else whole), json.dumps(about, indent=2).encode()
     path = folder / "config.json"
     if path.exists() and path.read_bytes() != config:
         path.unlink()  # it does not describe the new weights
-    write_whole(folder / "model.safetensors", content)
+    write_whole(folder / WEIGHTS, content)
     write_whole(path, config)  # last: its presence means whole
+    return Checkpoint(folder)
+
+
+def save_foreign(found: Found, folder: Path) -> Checkpoint:
+    """Write a model that came from elsewhere, its weights as they came. The folder is whole once config.json is there.
+
+    Nothing is checked: `Checkpoint.load` does that, and until it has, the folder must not be one that is offered.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _replaced(folder / WEIGHTS) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in found.weights.items()}, temporary)
+    for name, path in found.beside.items():
+        write_whole(folder / name, path.read_bytes())
+    about = {"format": 1, "family": found.family, "dataset": found.dataset, "model": dict(found.model), "recipe": dict(found.recipe),
+             "licence": found.licence}
+    write_whole(folder / "config.json", json.dumps(about, indent=2).encode())  # last
     return Checkpoint(folder)
 
 
@@ -221,11 +236,17 @@ def find(*roots: Path) -> dict[str, Checkpoint]:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, finds either the old one or the new one."""
+    with _replaced(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """A place for a file that takes the other's place, once it is written and on the disk."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
+        yield temporary
+        with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
@@ -238,49 +259,5 @@ def write_whole(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
-def _named(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-@torch.no_grad()
-def answers_of(model: Trainable, n: int, x: Tensor | None = None) -> list[tuple[str, Tensor]]:
-    """All that a model can be asked for, asked once.
-
-    Of a latent model, "pictures" [n, C, H, W] of fixed latents and, where it has an encoder, "codes" [n, *latent_shape] of the
-    pictures x [n, C, H, W], its own where none are given; each without conditions and, where it takes some, with every class in
-    turn. Of a classifier "names", probabilities [n, K] for fixed noise.
-    """
-    def fixed(shape: tuple[int, ...]) -> Tensor:
-        return torch.from_numpy(latents(0, n, shape)).to(model.device)
-
-    if not isinstance(model, LatentModel):
-        return [("names", model(fixed(model.image_shape)).softmax(1))]
-    z, classes = fixed(model.latent_shape), len(model.conditions)
-    said = [None, torch.eye(classes, device=model.device)[torch.arange(n) % classes]] if classes else [None]
-    answers = [("pictures", model.decode(z, y)) for y in said]
-    if model.can("encode"):
-        x = answers[-1][1].clamp(-1, 1) if x is None else x
-        answers += [("codes", model.encode(x, y)) for y in said]
-    return answers
-
-
-@torch.no_grad()
-def _same_answers(model: Trainable, weights: dict[str, Tensor]) -> bool:
-    """Whether other weights give the same pictures and probabilities within one grey level, and the same codes within CODE_STEP.
-
-    Of a model of many steps that is asked of a picture's mean, of others of every pixel.
-    """
-    twin = type(model)(model.config).to(model.device).eval()
-    kinds = {name: tensor.dtype for name, tensor in twin.state_dict().items()}
-    twin.load_state_dict({name: tensor.to(kinds[name]) for name, tensor in weights.items()})
-    was, model = model.training, model.eval()
-    many_steps = isinstance(model, LatentModel) and model.can("path")  # each multiplies what rounding did to the one before
-    n = 8 if many_steps else 64
-    ours = answers_of(model, n)
-    shown = next((answer.clamp(-1, 1) for kind, answer in ours[::-1] if kind == "pictures"), None)
-    theirs = answers_of(twin, n, shown)
-    model.train(was)
-    finite = all(tensor.isfinite().all() for tensor in weights.values())  # the largest number of float16 is 65504
-    furthest = (lambda change: change.flatten(1).mean(1).max()) if many_steps else torch.max
-    return finite and all(bool(furthest((a - b).abs()) <= (CODE_STEP if kind == "codes" else GREY_LEVEL))
-                          for (kind, a), (_, b) in zip(ours, theirs, strict=True))
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:150]

@@ -43,6 +43,8 @@ def check(model: Trainable) -> None:
     """ValueError in words for a model that has no ONNX twin. A blueprint without weights is enough to tell."""
     if isinstance(model, LatentModel) and model.can("path"):
         raise ValueError(f"A {type(model).__name__} makes a picture in many steps, so no single net can go to the browser; the server computes it.")
+    if isinstance(model, LatentModel) and model.HEAVY:
+        raise ValueError("A picture of this model is a second's work for a processor, too much for a browser; the server computes it.")
 
 
 class _Decoding(nn.Module):

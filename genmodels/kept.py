@@ -1,5 +1,7 @@
 """The arrays that evaluate keeps in a checkpoint's folder, checked as they are read: the atlas and a classifier's features."""
 
+import io
+
 import numpy as np
 
 from .normal import latents
@@ -12,7 +14,8 @@ def read_atlas(arrays: dict[str, np.ndarray], latent_shape: tuple[int, ...]) -> 
 
     codes float16 [N, *latent_shape], labels uint8 [N], xy float16 [N, 2] = (codes - centre) @ axes.T, axes float32 [2, D],
     centre float32 [D], reach float32 [] (half the side of the map, in sigmas), and std float16 [N, *latent_shape] where the model
-    has a posterior. An atlas of random latents has their seed, int64 [], as well: its codes are float32.
+    has a posterior. An atlas of random latents has their seed, int64 [], as well: its codes are float32. One of a heavy model may
+    have what it makes of its codes, too: pictures uint8 [N, H, W, C].
     """
     if "seed" not in arrays:
         return arrays
@@ -20,6 +23,13 @@ def read_atlas(arrays: dict[str, np.ndarray], latent_shape: tuple[int, ...]) -> 
     if seed.shape or seed.dtype != np.int64 or not 0 <= seed < 2**32 or labels.ndim != 1 or len(labels) > LONGEST_ATLAS:
         raise ValueError(f"it must have a seed from 0 to {2**32 - 1} and at most {LONGEST_ATLAS:,} labels.")
     return arrays | {"codes": latents(int(seed), len(labels), latent_shape)}
+
+
+def npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """Arrays as a compressed .npz file."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
 
 
 def read_features(arrays: dict[str, np.ndarray], size: int) -> dict[str, np.ndarray]:

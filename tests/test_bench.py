@@ -134,7 +134,7 @@ def test_steps_that_were_never_measured_are_a_sentence(bundle):
 def test_sampling_refuses_what_is_not_there_before_it_measures_anything(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sampling, "find_spec", lambda name: None)
     empty = ["--parts", "engine", "--checkpoints", str(tmp_path)]
-    for arguments, advice in ((["--parts", "nets"], "requirements-bench.txt"), (empty, "no model mnist-diffusion")):
+    for arguments, advice in ((["--parts", "nets"], "requirements-diffusers.txt"), (empty, "no model mnist-diffusion")):
         with pytest.raises(SystemExit):
             sampling.main(arguments)
         said = capsys.readouterr()
@@ -142,7 +142,7 @@ def test_sampling_refuses_what_is_not_there_before_it_measures_anything(tmp_path
 
 
 def test_sampling_beside_diffusers_is_over_nets_of_one_size_and_over_one_net(capsys):
-    pytest.importorskip("diffusers", reason="diffusers is not installed; requirements-bench.txt names it")
+    pytest.importorskip("diffusers", reason="diffusers is not installed; requirements-diffusers.txt names it")
     missed = sampling.main(["--parts", "nets", "loops", "--batch", "1", "--steps", "2", "--rounds", "1"])
     said = lines(capsys)
     ours, theirs = (sum(p.numel() for p in net.parameters()) for net in (sampling.our_model().net, sampling.their_net()))

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from genmodels import checkpoint
-from genmodels.checkpoint import GREY_LEVEL, Checkpoint, find, save_checkpoint
+from genmodels.answers import GREY_LEVEL, same_answers
+from genmodels.checkpoint import Checkpoint, find, save_checkpoint
 from genmodels.classifier import Classifier
 from genmodels.classifier import Config as ClassifierConfig
 from genmodels.normal import latents
@@ -85,9 +86,9 @@ def test_weights_are_compared_by_codes_and_by_pictures_of_each_class_too():
     model = tiny_model("vae", conditions=DIGITS)
     classes = altered(model, "decoder.head.0.weight", slice(3, None), 0.5)  # the first three columns are the code's
     assert torch.equal(tiny_with(model, classes).decode(z(model)), model.decode(z(model)))
-    assert not checkpoint._same_answers(model, classes)
-    assert not checkpoint._same_answers(model, altered(model, "encoder.head.2.bias", slice(0, 3), 0.1))
-    assert checkpoint._same_answers(model, model.state_dict())
+    assert not same_answers(model, classes)
+    assert not same_answers(model, altered(model, "encoder.head.2.bias", slice(0, 3), 0.1))
+    assert same_answers(model, model.state_dict())
 
 
 def tiny_with(model, weights: dict[str, torch.Tensor]):
