@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from .checkpoint import Checkpoint
-from .datasets import DATASETS
+from .datasets import dataset
 from .models import LatentModel
 
 PARTS = ("measured", "trained")  # of a card, that every evaluation writes again; the rest is a person's to change
@@ -106,13 +106,13 @@ def table(metrics: Mapping) -> str:
 
 def card(checkpoint: Checkpoint, metrics: Mapping, pictures: Mapping[str, str], train_size: int) -> str:
     """The whole README.md. `pictures` are file names in the folder with their alternative text."""
-    about, dataset = checkpoint.about, DATASETS[checkpoint.about["dataset"]]
+    about, (title, data_terms) = checkpoint.about, terms(checkpoint)
     shown = "\n\n".join(f"![{text}]({name})" for name, text in pictures.items())
     parts = _parts(checkpoint, metrics, train_size)
-    return f"""{_front_matter(checkpoint)}
+    return f"""{front_matter(checkpoint, about["licence"])}
 # {checkpoint.name}
 
-{_what(checkpoint)}
+{what(checkpoint)}
 
 {shown}
 
@@ -126,12 +126,12 @@ def card(checkpoint: Checkpoint, metrics: Mapping, pictures: Mapping[str, str], 
 
 ## Data and terms
 
-{dataset.TITLE}: {dataset.TERMS}. No picture of the data set is in this folder; what is shown above was made by the model.
+{title}: {data_terms}. No picture of the data set is in this folder; what is shown above was made by the model.
 The weights are given under {about["licence"]}.
 
 ## Limits
 
-{_limits(checkpoint)}
+{limits(checkpoint)}
 
 ## Citation
 
@@ -141,7 +141,7 @@ The weights are given under {about["licence"]}.
   note = {{Checkpoint {checkpoint.name}}}
 }}
 ```
-Please cite the data set as well: {dataset.TERMS}.
+Please cite the data set as well: {data_terms}.
 """
 
 
@@ -189,19 +189,34 @@ def contact_sheet(pixels: np.ndarray, columns: int) -> bytes:
     raise ValueError(f"A sheet of {n} pictures of {h}x{w} does not fit into {LARGEST_PICTURE:,} bytes; show fewer.")
 
 
-def _front_matter(checkpoint: Checkpoint) -> str:
+def front_matter(checkpoint: Checkpoint, licence: str) -> str:
+    """What the Hub reads of a card: licence, library, task, tags, data."""
     about, makes = checkpoint.about, issubclass(checkpoint.family, LatentModel)
-    lines = ["---", f"license: {about['licence']}", "library_name: pytorch",
+    lines = ["---", f"license: {licence}", "library_name: pytorch",
              f"pipeline_tag: {'unconditional-image-generation' if makes else 'image-classification'}",
              "tags:", "- latent-playground", f"- {about['family']}", "- safetensors"]
-    if hub := getattr(DATASETS[about["dataset"]], "HUB", None):
+    if hub := getattr(_data(checkpoint), "HUB", None):
         lines += ["datasets:", f"- {hub}"]
     return "\n".join([*lines, "---"])
 
 
-def _what(checkpoint: Checkpoint) -> str:
+def terms(checkpoint: Checkpoint) -> tuple[str, str]:
+    """Title and terms of the data that a model learned from; of data that this program does not know, its name and "not known here"."""
+    data = _data(checkpoint)
+    return (data.TITLE, data.TERMS) if data else (checkpoint.about["dataset"] or "unnamed data", "not known here")
+
+
+def _data(checkpoint: Checkpoint):
+    """What a model learned from; None where this program cannot have it."""
+    try:
+        return dataset(checkpoint.about["dataset"], checkpoint.config.image_shape, checkpoint.config.conditions)
+    except ValueError:
+        return None
+
+
+def what(checkpoint: Checkpoint) -> str:
     """Plain words: what goes in and out, and the first line of the family's file."""
-    config, family, title = checkpoint.config, checkpoint.family, DATASETS[checkpoint.about["dataset"]].TITLE
+    config, family, (title, _) = checkpoint.config, checkpoint.family, terms(checkpoint)
     channels, height, width = config.image_shape
     sort = f"{height}x{width} {'grey' if channels == 1 else 'colour'} pictures like those of \"{title}\""
     kind = f"Family `{checkpoint.about['family']}`: {inspect.getmodule(family).__doc__.splitlines()[0]}"
@@ -231,8 +246,6 @@ def _parts(checkpoint: Checkpoint, metrics: Mapping, train_size: int) -> dict[st
 
 def _trained(checkpoint: Checkpoint, train_size: int) -> str:
     """How a model came about: the training in words, the commands that repeat it, and every setting with its meaning."""
-    settings = "\n".join(f"| {f.name} | {_text(getattr(checkpoint.config, f.name))} | {f.metadata.get('help', '')} |"
-                         for f in fields(checkpoint.config) if f.name != "conditions")
     return f"""{_training(checkpoint.about["recipe"], train_size)} Whole recipe: `config.json`.
 
 ```
@@ -240,9 +253,13 @@ python -m genmodels.train recipes/{checkpoint.name}.json --out checkpoints
 python -m genmodels.evaluate {checkpoint.name}
 ```
 
-| setting | value | meaning |
-|---|---|---|
-{settings}"""
+{settings(checkpoint)}"""
+
+
+def settings(checkpoint: Checkpoint) -> str:
+    """Every setting of a model with its meaning, as a table."""
+    rows = [[f.name, _text(getattr(checkpoint.config, f.name)), f.metadata.get("help", "")] for f in fields(checkpoint.config) if f.name != "conditions"]
+    return _markdown([["setting", "value", "meaning"], *rows])
 
 
 def _training(recipe: Mapping, train_size: int) -> str:
@@ -256,8 +273,9 @@ def _training(recipe: Mapping, train_size: int) -> str:
     return " ".join(map(words, recipe["stages"]))
 
 
-def _limits(checkpoint: Checkpoint) -> str:
-    title = DATASETS[checkpoint.about["dataset"]].TITLE
+def limits(checkpoint: Checkpoint) -> str:
+    """What not to expect of a model."""
+    title, _ = terms(checkpoint)
     lines = [f"* It knows pictures like those of \"{title}\" and nothing else; any other picture is read as one of them."]
     if not issubclass(checkpoint.family, LatentModel):
         lines.append("* Its certainty is a softmax, not a promise: it can be sure and wrong, mostly on pictures that show no class at all.")

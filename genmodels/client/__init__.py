@@ -1,29 +1,36 @@
 """The Hugging Face Hub's own client, called with patience: deadlines, progress, a way to stop, and every failure as one sentence."""
 
+import hashlib
+import io
 import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, TypeVar
 
-from huggingface_hub import HfApi, RepoFile, constants, hf_hub_download
+from huggingface_hub import HfApi, RepoFile, constants, hf_hub_download, hf_hub_url
 from huggingface_hub.errors import EntryNotFoundError, FileMetadataError, HfHubHTTPError, HTTPError, OfflineModeIsEnabled
-from tqdm import tqdm
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers
+
+from ._meter import Meter, Unlike, attend
 
 Progress = Callable[[int, int, str], None]  # done, total, "bytes"
 
 SPARE = 100 * 10**6  # bytes that stay free on the disk
 SILENCE = 30.0  # seconds without a sign of life; the client's own five retries take 23
-DEADLINE = 900.0  # seconds for one conversation in all
+DEADLINE = 900.0  # seconds for one conversation in all, and more for many bytes:
+SLOWEST = 100_000  # bytes a second, of a line that is still waited for
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 WORD = r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,95}"
 NAME = re.compile(rf"{WORD}/{WORD}")
 REVISION = re.compile(rf"{WORD}(?:/{WORD}){{0,3}}")  # a branch, a tag, refs/pr/7 or a commit
+PATH = re.compile(r'[^/\\:*?"<>|\x00-\x1f]{1,200}(?:/[^/\\:*?"<>|\x00-\x1f]{1,200}){0,9}')  # of a file in a repository, on any system
 T = TypeVar("T")
 
 
@@ -33,11 +40,18 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Hub:
-    """Which Hub, where the client keeps its files, and who asks. What is None is the client's own: HF_ENDPOINT, HF_HOME, HF_TOKEN."""
+    """Which Hub, where the client keeps its files, and who asks. What is None is the client's own: HF_ENDPOINT, HF_HOME, HF_TOKEN or login.
+
+    A token of False is nobody. It is never shown: not by repr, and ValueError for one that no header could carry does not repeat it.
+    """
 
     endpoint: str | None = None
     cache: Path | None = None
-    token: str | bool | None = None
+    token: str | bool | None = field(default=None, repr=False)
+
+    def __post_init__(self):
+        if isinstance(self.token, str) and not re.fullmatch(r"[\x21-\x7e]{1,4096}", self.token):  # the client would quote it in its error
+            raise ValueError("That is no token of the Hub: it must be one word without blanks or line breaks. Copy it again.")
 
     def api(self) -> HfApi:
         return HfApi(endpoint=self.endpoint, token=self.token)
@@ -70,10 +84,10 @@ class Repository:
                  stopped: threading.Event | None = None):
         self.hub, self.name, self.kind, self.advice = hub, name, kind, advice
         self.progress, self.stopped = progress or (lambda *_: None), stopped or threading.Event()
-        self.meter = _Meter()
+        self.meter, self.sums = Meter(), {}
 
     def files(self, revision: str | None = None) -> tuple[str, dict[str, int]]:
-        """The commit that a revision means now, and the size in bytes of every file at it."""
+        """The commit that a revision means now, and the size in bytes of every file at it. `read` and `bring` hold files to what was said here."""
         return self.ask(lambda: self._files(revision))
 
     def _files(self, revision: str | None) -> tuple[str, dict[str, int]]:
@@ -82,27 +96,71 @@ class Repository:
         if not COMMIT.fullmatch(commit):
             raise ValueError(f"{commit!r:.60} is no commit")
         tree = api.list_repo_tree(self.name, repo_type=self.kind, revision=commit, recursive=True)
-        return commit, {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
+        files = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
+        self.sums = {path: entry.lfs.sha256 if entry.lfs else entry.blob_id for path, entry in files.items()}
+        return commit, {path: entry.size for path, entry in files.items()}
 
     def download(self, commit: str, sizes: Mapping[str, int]) -> list[Path]:
         """Files of known sizes at one commit, into the client's cache. OSError before a byte comes if the disk is too small for them."""
-        total, folder = sum(sizes.values()), self.hub.folder.absolute()
-        free = shutil.disk_usage(next(parent for parent in (folder, *folder.parents) if parent.exists())).free
-        if free < total + SPARE:
-            raise OSError(f"{self.name} needs {(total + SPARE) / 1e6:.0f} MB in {folder}, where {free / 1e6:.0f} MB are free. "
-                          "Make room there, or keep such files on a larger disk.")
-        self.meter = _Meter(total)
+        total = sum(sizes.values())
+        self.check_disk(self.hub.folder, total)
+        self.meter = Meter(total)
         return self.ask(lambda: [self._file(name, commit) for name in sizes])
+
+    def check_disk(self, folder: Path, size: int) -> None:
+        """OSError unless so many bytes fit into a folder, which need not be there yet."""
+        folder = folder.absolute()
+        free = shutil.disk_usage(next(parent for parent in (folder, *folder.parents) if parent.exists())).free
+        if free < size + SPARE:
+            raise OSError(f"{self.name} needs {(size + SPARE) / 1e6:.0f} MB in {folder}, where {free / 1e6:.0f} MB are free. "
+                          "Make room there, or keep such files on a larger disk.")
 
     def _file(self, name: str, commit: str) -> Path:
         return Path(hf_hub_download(self.name, name, repo_type=self.kind, revision=commit, cache_dir=self.hub.cache, endpoint=self.hub.endpoint,
                                     token=self.hub.token, tqdm_class=self.meter.bars()))
+
+    def read(self, commit: str, sizes: Mapping[str, int]) -> dict[str, bytes]:
+        """Small files of known sizes at one commit, as bytes."""
+        self.meter = Meter(sum(sizes.values()))
+        return self.ask(lambda: {path: self._into(io.BytesIO(), path, commit, size).getvalue() for path, size in sizes.items()})
+
+    def bring(self, commit: str, sizes: Mapping[str, int], folder: Path) -> dict[str, Path]:
+        """Files of known sizes at one commit, into a folder of their own, each under its path. What an earlier try left there goes on."""
+        self.check_disk(folder, sum(sizes.values()))
+        self.meter = Meter(sum(sizes.values()))
+        return self.ask(lambda: {path: self._onto(folder / PurePosixPath(path), path, commit, size) for path, size in sizes.items()})
+
+    def _onto(self, target: Path, path: str, commit: str, size: int) -> Path:
+        if not PATH.fullmatch(path) or ".." in path.split("/"):
+            raise Unlike(f"{path!r:.80} is no name for a file")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target, "a+b") as file:
+            try:
+                self._into(file, path, commit, size)
+            except Unlike:
+                file.truncate(0)  # else the next try would go on with it
+                raise
+        return target
+
+    def _into(self, file: BinaryIO, path: str, commit: str, size: int) -> BinaryIO:
+        """The rest of a file, appended to what is there of it, and the whole held to what the Hub said of it."""
+        before, there = self.meter.done, file.seek(0, io.SEEK_END)
+        url = hf_hub_url(self.name, path, repo_type=self.kind, revision=commit, endpoint=self.hub.endpoint)
+        if there < size:
+            http_get(url, file, resume_size=there, headers=build_hf_headers(token=self.hub.token), displayed_filename=path, tqdm_class=self.meter.bars())
+        self.meter.done = before + size
+        if (came := file.tell()) != size:
+            raise Unlike(f"{path} has {came:,} bytes instead of {size:,}")
+        if _sum(file, size, like=self.sums[path]) != self.sums[path]:
+            raise Unlike(f"{path} has other content")
+        return file
 
     def ask(self, call: Callable[[], T]) -> T:
         """What call() returns. It runs in a thread of its own: the client may retry, or sleep as a server tells it, longer than anyone waits."""
         future: Future[T] = Future()
 
         def work() -> None:
+            attend(meter)
             try:
                 future.set_result(call())
             except BaseException as error:  # goes to the thread that waits
@@ -120,32 +178,35 @@ class Repository:
         finally:
             meter.abandoned = not future.done()
         if error := future.exception():
-            raise self._in_words(error) from error
+            words = self.in_words(error)
+            raise words from (error if words is not error else error.__cause__)
         if meter.total:
             self.progress(meter.done, meter.total, "bytes")
         return future.result()
 
-    def _still_patient(self, meter: "_Meter") -> None:
+    def _still_patient(self, meter: "Meter") -> None:
         if self.stopped.is_set():
             raise Stopped
         now = time.monotonic()
-        if now - meter.heard > SILENCE or now - meter.began > DEADLINE:
+        if now - meter.heard > SILENCE or now - meter.began > DEADLINE + meter.total / SLOWEST:
             raise TimeoutError(f"The Hub gave no {'answer' if not meter.total else 'more bytes'} about {self.name} in time "
                                f"({now - meter.heard:.0f} s of silence, {now - meter.began:.0f} s in all). {self._advised('Try again later.')}")
 
     def _advised(self, advice: str) -> str:
         return f"{advice} {self.advice}".strip()
 
-    def _in_words(self, error: BaseException) -> BaseException:
+    def in_words(self, error: BaseException) -> BaseException:
         """An exception of the client as one sentence. What is no failure of the Hub, the network or the disk stays what it is."""
         name, begun, chain = self.name, self.meter.total > 0, [error]
         while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
             chain.append(cause)
         for cause in chain:
             if isinstance(cause, HfHubHTTPError) and cause.response is not None:
-                return self._refusal(cause.response.status_code, cause.response.headers.get("X-Error-Code", ""))
+                return self.refusal(cause.response.status_code, cause.response.headers.get("X-Error-Code", ""))
         if any(isinstance(cause, OfflineModeIsEnabled) for cause in chain):
             return ConnectionError(f"{name} is not in the cache and HF_HUB_OFFLINE forbids asking the Hub. {self._advised('Unset it once.')}")
+        if isinstance(error, Unlike):
+            return ValueError(f"What came for {name} is not what the Hub says it has: {error}. {self._advised('It was not kept; try again.')}")
         if isinstance(error, (ValueError, KeyError, TypeError, AttributeError, AssertionError, EntryNotFoundError, FileMetadataError)):
             return ValueError(f"What answered for {name} is not the Hub ({_short(error)}). {self._advised('Is a login page or a proxy in between?')}")
         if any(isinstance(cause, HTTPError) for cause in chain) or begun and isinstance(error, OSError) and not error.errno:
@@ -155,7 +216,7 @@ class Repository:
             return OSError(f"{name} could not be stored ({_short(error)}). {self.advice}".strip())
         return error
 
-    def _refusal(self, status: int, code: str) -> OSError:
+    def refusal(self, status: int, code: str) -> OSError:
         name = self.name
         if code == "GatedRepo" or status == 403:
             return PermissionError(f"{name} is gated: accept its terms on the Hub and log in with `hf auth login`. {self.advice}".strip())
@@ -171,36 +232,14 @@ class Repository:
         return ConnectionError(f"The Hub has a problem of its own with {name} ({status}). {self._advised('Try again later.')}")
 
 
-class _Meter:
-    """Bytes so far of those that were announced (none were, with a total of 0), and when the last sign of life came."""
-
-    def __init__(self, total: int = 0):
-        self.began = self.heard = time.monotonic()
-        self.done, self.total, self.abandoned = 0, total, False
-
-    def bars(self) -> type[tqdm]:
-        """A bar for the client that shows nothing and counts here; it ends a download that nobody waits for any more."""
-        meter = self
-
-        class Counting(tqdm):
-            def __init__(self, *args, **settings):
-                super().__init__(*args, **settings | {"disable": True})
-
-            def update(self, n: float | None = 1) -> None:
-                meter.done += int(n or 0)
-                self.update_transfer()
-
-            def update_transfer(self, n: float | None = 1) -> None:  # Xet: on the wire, not yet on the disk
-                meter.heard = time.monotonic()
-                if meter.abandoned:
-                    raise TimeoutError("nobody waits for this download any more")
-
-            def set_transfer_postfix_str(self, *args, **settings) -> None:
-                """Nothing is shown."""
-
-        return Counting
-
-
 def _short(error: BaseException) -> str:
     first = f"{type(error).__name__}: {error}".splitlines()[0]
     return re.sub(r"\S+://\S+", "…", first)[:160]
+
+
+def _sum(file: BinaryIO, size: int, like: str) -> str:
+    """The name of a whole file's content: SHA-256 as the Hub names large files, or that of a git blob, where the one to be `like` is so short."""
+    file.seek(0)
+    if len(like) == 64:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha1(b"blob %d\0" % size + file.read(), usedforsecurity=False).hexdigest()
