@@ -120,6 +120,19 @@ def client(live):
     return TestClient(live)
 
 
+@pytest.fixture
+def hub(monkeypatch) -> Iterator:
+    """A stand-in for the Hugging Face Hub with nothing on it, which the real client reaches without a proxy."""
+    import huggingface_hub
+
+    from .hub_stand_in import HubStandIn
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    huggingface_hub.close_session()  # so that the next one sees NO_PROXY
+    with HubStandIn() as hub:
+        yield hub
+    huggingface_hub.close_session()
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder with mnist.npz and the other real data."""

@@ -126,7 +126,7 @@ def test_a_turn_ends_early_where_another_is_asked_to_stop(tmp_path, monkeypatch)
     worker = Watched(tmp_path, lambda worker: any(run.about["state"] == "stopped" for run in runs))
     monkeypatch.setattr(turns, "SLICE", 1e9)
     monkeypatch.setattr(turns, "GLANCE", 0.0)
-    wait_for(lambda: worker._sets.get("digits"))  # so that both begin with the first look
+    wait_for(lambda: worker._sets.get(ENDLESS))  # so that both begin with the first look
     whole = worker._slice
 
     def ask_during_the_slice(training, steps):

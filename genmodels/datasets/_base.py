@@ -13,13 +13,17 @@ Progress = Callable[[int, int, str], None]  # done, total, "bytes" or "pictures"
 
 @dataclass(frozen=True)
 class Images:
-    """Pixels uint8 [N, C, H, W], labels int64 [N], a name per label; factors float32 [N, F] where the truth is known."""
+    """Pixels uint8 [N, C, H, W], labels int64 [N], a name per label; factors float32 [N, F] where the truth is known.
+
+    account: plain sentences on what was found and what was done with it, where the pictures are a stranger's.
+    """
 
     pixels: Tensor
     labels: Tensor
     classes: tuple[str, ...]
     factors: Tensor | None = None
     factor_names: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)

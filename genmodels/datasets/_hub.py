@@ -26,7 +26,7 @@ def load_parquet(repo: str, classes: tuple[str, ...], split: str, progress: Prog
     ValueError for what is too large, or not pictures [H, W] or [H, W, 3] with one label each.
     """
     check_split(split)
-    progress = progress or _Bars()
+    progress = progress or Bars()
     files = cached(repo, split, cache) or _download(Repository(Hub(endpoint, cache), repo, "dataset", OTHERWISE, progress), split)
     try:
         return read(files, classes, progress)
@@ -66,16 +66,17 @@ def _download(repository: Repository, split: str) -> list[Path]:
     return repository.download(commit, sizes)
 
 
-class _Bars:
+class Bars:
     """Progress as bars in a terminal, none where there is no terminal."""
 
     def __init__(self):
         self.bars: dict[str, tqdm] = {}
 
     def __call__(self, done: int, total: int, unit: str) -> None:
-        if unit not in self.bars:
-            self.bars[unit] = tqdm(total=total, unit=unit[0].upper() if unit == "bytes" else " pictures", unit_scale=True, disable=None)
-        bar = self.bars[unit]
+        bar = self.bars.get(unit)
+        if bar is None or bar.total != total:  # another file, which nobody knew of
+            bar = tqdm(total=total, initial=done, unit=unit[0].upper() if unit == "bytes" else " pictures", unit_scale=True, disable=None)
+            self.bars[unit] = bar
         bar.update(done - bar.n)
         if done >= total:
             bar.close()

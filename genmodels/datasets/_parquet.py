@@ -1,6 +1,8 @@
 """Parquet files of labelled pictures, as datasets on the Hub have them."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ def read(files: list[Path], classes: tuple[str, ...], progress: Progress) -> Ima
 
     BadPictures says what is wrong with them; OSError if a file cannot be opened.
     """
-    try:
+    with damage_in_words():
         total = sum(parquet.read_metadata(file).num_rows for file in files)
         pixels, labels, done = np.empty(0, np.uint8), np.empty(total, np.int64), 0
         for file in files:
@@ -42,15 +44,22 @@ def read(files: list[Path], classes: tuple[str, ...], progress: Progress) -> Ima
                         pixels[done] = picture
                         done += 1
                     progress(done, total, "pictures")
+    if not total or labels.min() < 0 or labels.max() >= len(classes):
+        raise BadPictures(f"{total} pictures, and not every label is one of the {len(classes)} classes.")
+    return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels), classes)
+
+
+@contextmanager
+def damage_in_words() -> Iterator[None]:
+    """BadPictures for what Arrow cannot read inside; OSError if a file cannot be opened."""
+    try:
+        yield
     except pa.ArrowException as error:
         raise BadPictures(f"it is not a readable parquet file ({str(error).splitlines()[0]:.120}).") from error
     except OSError as error:
         if error.errno:
             raise
         raise BadPictures(f"it is damaged ({str(error).splitlines()[0]:.120}).") from error  # how Arrow reports bad compression
-    if not total or labels.min() < 0 or labels.max() >= len(classes):
-        raise BadPictures(f"{total} pictures, and not every label is one of the {len(classes)} classes.")
-    return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels), classes)
 
 
 def _check_columns(schema: pa.Schema) -> None:

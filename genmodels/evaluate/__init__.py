@@ -1,6 +1,5 @@
 """How good a model is: measures a checkpoint on all test pictures and writes metrics.json, its arrays and the card."""
 
-import io
 import json
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from .. import card
 from ..checkpoint import Checkpoint, write_whole
 from ..classifier import Classifier
 from ..datasets import Images
+from ..kept import npz
 from ..latent.samplers import packed
 from ..models import LatentModel
 from ..normal import latents
@@ -65,11 +65,11 @@ def examine(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | 
     size = (checkpoint.folder / "model.safetensors").stat().st_size
     about = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": size, "pictures": len(test), "weights": checkpoint.hash}
     if isinstance(model, Classifier):
-        return _rounded(measure_classifier(model, test) | about), {"features.npz": _npz(features(model, test))}, {}
+        return _rounded(measure_classifier(model, test) | about), {"features.npz": npz(features(model, test))}, {}
     subject = Subject(model, test, judge.classifier if judge else None)
     metrics, arrays = _measured(subject, train, judge, effort)
     made = sheets(subject)
-    files = {f"{name}.npz": _npz(content) for name, content in arrays.items()} | {name: content for name, (content, _) in made.items()}
+    files = {f"{name}.npz": npz(content) for name, content in arrays.items()} | {name: content for name, (content, _) in made.items()}
     return _rounded(metrics | about), files, {name: text for name, (_, text) in made.items()}
 
 
@@ -92,12 +92,6 @@ def _measured(subject: Subject, train: Images, judge: Judge | None, effort: Effo
         arrays = seeded_atlas(subject, pixels, labels)
         metrics["gallery"] = seeded_gallery(labels, plain, pixels, subject.test.classes, bool(subject.model.conditions))
     return metrics, {"atlas": arrays} | ({"samplers": packed(samplers)} if samplers else {})
-
-
-def _npz(arrays: dict[str, np.ndarray]) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
 
 
 def _rounded(value):

@@ -10,7 +10,7 @@ import torch
 from .. import card
 from ..checkpoint import Checkpoint, find
 from ..classifier import Classifier
-from ..datasets import DATASETS
+from ..datasets import dataset
 from ..models import LatentModel
 from . import FULL, QUICK, evaluate, examine
 from .judge import Judge
@@ -45,13 +45,11 @@ def _measure(name: str, found: dict[str, Checkpoint], args: argparse.Namespace) 
     """Measure one checkpoint and print its tables."""
     if name not in found:
         raise KeyError(f"There is no checkpoint {name!r:.80}; there are {', '.join(sorted(found)) or 'none'}.")
-    checkpoint, dataset = found[name], found[name].about["dataset"]
-    if dataset not in DATASETS:
-        raise KeyError(f"{name}: there is no data set {dataset!r:.80}; there are {', '.join(DATASETS)}.")
-    train, test = (_load(dataset, split, args.data) for split in ("train", "test"))
-    judge = None
-    if f"{dataset}-classifier" in found and issubclass(checkpoint.family, LatentModel):
-        judge = _judge(found[f"{dataset}-classifier"], args.data, args.device, (QUICK if args.quick else FULL).samples)
+    checkpoint = found[name]
+    train, test = (_load(_dataset(checkpoint), split, args.data) for split in ("train", "test"))
+    judge, classifier = None, f"{checkpoint.about['dataset']}-classifier"
+    if classifier in found and issubclass(checkpoint.family, LatentModel):
+        judge = _judge(found[classifier], args.data, args.device, (QUICK if args.quick else FULL).samples)
     if args.quick:
         metrics, *_ = examine(checkpoint, train, test, judge, args.device, QUICK)
     else:
@@ -66,7 +64,18 @@ def _measure(name: str, found: dict[str, Checkpoint], args: argparse.Namespace) 
         print(f"  {why}")
 
 
-_load = lru_cache(4)(lambda dataset, split, data: DATASETS[dataset].load(split, data))
+def _dataset(checkpoint: Checkpoint):
+    """What a model learned from. ValueError in words where this program does not have it."""
+    name, config = checkpoint.about["dataset"], checkpoint.config
+    if not checkpoint.family.learns():
+        raise ValueError(f"{checkpoint.name} comes from elsewhere, and the pictures that it learned from are not known here: it cannot be measured.")
+    try:
+        return dataset(name, config.image_shape, config.conditions)
+    except ValueError as error:
+        raise ValueError(f"{checkpoint.name}: {error}") from None
+
+
+_load = lru_cache(4)(lambda data, split, source: data.load(split, source))
 
 
 @lru_cache(2)
@@ -75,8 +84,8 @@ def _judge(checkpoint: Checkpoint, data: Path | None, device: str, samples: int)
     model = checkpoint.load()
     if not isinstance(model, Classifier):
         raise ValueError(f"{checkpoint.name} is a {checkpoint.about['family']}, not a classifier; rename it or remove it.")
-    dataset = checkpoint.about["dataset"]
-    return Judge(model.to(device), _load(dataset, "train", data), _load(dataset, "test", data), samples)
+    train, test = (_load(_dataset(checkpoint), split, data) for split in ("train", "test"))
+    return Judge(model.to(device), train, test, samples)
 
 
 if __name__ == "__main__":

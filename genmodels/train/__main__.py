@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from ..checkpoint import Checkpoint, write_whole
-from ..datasets import DATASETS
+from ..datasets import dataset
 from .lock import Locked
 from .loop import CannotGoOn
 from .recipe import load_plan
@@ -54,7 +54,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m genmodels.train", description="Train a recipe. Started again, it goes on where it stopped.")
     parser.add_argument("recipe", type=Path, help="a file in recipes/")
-    parser.add_argument("--data", type=Path, help="an .npz or a folder of them; without it the dataset comes from the Hub")
+    parser.add_argument("--data", type=Path, help="an .npz or a folder of them; without it the dataset comes from the Hub, "
+                        "as one always does that the recipe names as the Hub does, such as uoft-cs/cifar10")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
     parser.add_argument("--out", type=Path, help="copy the finished checkpoint into this folder, e.g. checkpoints")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
@@ -70,8 +71,11 @@ def _open(args: argparse.Namespace) -> tuple[Run, Training]:
         run = Run.create(run.folder, plan)
     elif run.plan != plan:
         raise ValueError(f"{run.folder} holds a run of another recipe; remove it or choose another --runs.")
-    dataset = DATASETS[plan.dataset]
-    return run, Training(run, dataset.load("train", args.data), dataset.load("test", args.data), args.device)
+    data = dataset(plan.dataset, plan.model.image_shape, plan.model.conditions)
+    train, test = (data.load(split, args.data) for split in ("train", "test"))
+    for sentence in train.account:
+        print(sentence)
+    return run, Training(run, train, test, args.device)
 
 
 def _with_bar(training: Training) -> Iterator:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoint import FAMILIES, FIELDS
-from ..datasets import DATASETS
+from ..datasets import dataset
 from ..knobs import check, from_dict, knob
 from ..models import ABILITIES, LatentModel
 
@@ -56,23 +56,24 @@ def plan_from(values: dict) -> Plan:
         raise ValueError(f"A recipe has the keys {', '.join(sorted(FIELDS))} and no others.")
     if values.get("format") != 1:
         raise ValueError(f"This program reads format 1, not {values.get('format')!r}.")
-    family, dataset = values.get("family"), values.get("dataset")
+    family, name = values.get("family"), values.get("dataset")
     if family not in FAMILIES:
         raise ValueError(f"There is no family {family!r:.80}; there are {', '.join(FAMILIES)}.")
-    if dataset not in DATASETS:
-        raise ValueError(f"There is no dataset {dataset!r:.80}; there are {', '.join(DATASETS)}.")
+    if not FAMILIES[family].learns():
+        raise ValueError(f"A model of the family {family} comes ready from elsewhere and cannot be trained here.")
     recipe = _recipe_from(values.get("recipe", {}))
     if not isinstance(licence := values.get("licence", "apache-2.0"), str) or len(licence) > 80:
         raise ValueError("The licence must be a short name such as apache-2.0.")
     model = from_dict(FAMILIES[family].Config, values.get("model", {}))
-    if tuple(model.image_shape) != tuple(DATASETS[dataset].IMAGE_SHAPE):
-        raise ValueError(f"The pictures of {dataset} are {DATASETS[dataset].IMAGE_SHAPE}, the model expects {tuple(model.image_shape)}.")
-    if model.conditions and tuple(model.conditions) != tuple(DATASETS[dataset].CLASSES):
-        raise ValueError(f"The conditions must be the classes of {dataset}: {', '.join(DATASETS[dataset].CLASSES)}.")
+    data = dataset(name, model.image_shape, model.conditions)
+    if tuple(model.image_shape) != tuple(data.IMAGE_SHAPE):
+        raise ValueError(f"The pictures of {name} are {data.IMAGE_SHAPE}, the model expects {tuple(model.image_shape)}.")
+    if model.conditions and tuple(model.conditions) != tuple(data.CLASSES):
+        raise ValueError(f"The conditions must be the classes of {name}: {', '.join(data.CLASSES)}.")
     for stage in recipe.stages:
         if stage.method == "closed form" and not (issubclass(FAMILIES[family], LatentModel) and FAMILIES[family].can("solve")):
             raise ValueError(ABILITIES["solve"])
-    return Plan(family, dataset, model, recipe, licence)
+    return Plan(family, name, model, recipe, licence)
 
 
 def _recipe_from(values: Any) -> Recipe:

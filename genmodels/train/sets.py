@@ -6,42 +6,49 @@ from pathlib import Path
 
 import torch
 
-from ..datasets import DATASETS, Images
+from ..datasets import Images, dataset
+from .recipe import Plan
 
 Pair = tuple[Images, Images]  # to train on, to test with
 
 
 class Sets:
-    """Datasets by name, on one device, loaded when they are first asked for and kept."""
+    """The datasets of plans, on one device, loaded when they are first asked for and kept."""
 
     def __init__(self, source: Path | None, device: str):
         self.source, self.device = source, torch.device(device)
-        self._sets: dict[str, Future[Pair]] = {}
-        self._told: dict[str, str] = {}
+        self._sets: dict[tuple, Future[Pair]] = {}
+        self._told: dict[tuple, str] = {}
 
-    def get(self, name: str) -> Pair | None:
+    def get(self, plan: Plan) -> Pair | None:
         """Both splits, or None while they come. Raises what went wrong with loading once; asked again, it tries again."""
-        if name not in self._sets:
-            self._sets[name] = Future()
-            threading.Thread(target=self._load, args=(name, self._sets[name]), daemon=True, name=f"load {name}").start()
-        if not self._sets[name].done():
+        asked = _asked(plan)
+        if asked not in self._sets:
+            self._sets[asked] = Future()
+            threading.Thread(target=self._load, args=(asked, self._sets[asked]), daemon=True, name=f"load {plan.dataset}").start()
+        if not self._sets[asked].done():
             return None
-        if self._sets[name].exception():
-            raise self._sets.pop(name).exception()
-        return self._sets[name].result()
+        if self._sets[asked].exception():
+            raise self._sets.pop(asked).exception()
+        return self._sets[asked].result()
 
-    def progress(self, name: str) -> str:
+    def progress(self, plan: Plan) -> str:
         """How far the loading is, in a sentence."""
-        return f"The pictures of {name} are on their way{self._told.get(name, '')}."
+        return f"The pictures of {plan.dataset} are on their way{self._told.get(_asked(plan), '')}."
 
-    def _load(self, name: str, future: "Future[Pair]") -> None:
+    def _load(self, asked: tuple, future: "Future[Pair]") -> None:
         def tell(done: int, total: int, unit: str) -> None:
-            self._told[name] = f": {done / 1e6:.1f} of {total / 1e6:.1f} MB" if unit == "bytes" else f": {done:,} of {total:,} {unit}"
+            self._told[asked] = f": {done / 1e6:.1f} of {total / 1e6:.1f} MB" if unit == "bytes" else f": {done:,} of {total:,} {unit}"
 
-        dataset = DATASETS[name]
-        more = {"progress": tell} if hasattr(dataset, "HUB") else {}
         try:
-            train, test = (dataset.load(split, self.source, **more).to(self.device) for split in ("train", "test"))
+            data = dataset(*asked)
+            more = {"progress": tell} if hasattr(data, "HUB") else {}
+            train, test = (data.load(split, self.source, **more).to(self.device) for split in ("train", "test"))
             future.set_result((train, test))
         except BaseException as error:  # goes to whoever asks
             future.set_exception(error)
+
+
+def _asked(plan: Plan) -> tuple:
+    """What tells one plan's pictures from another's: one dataset of the Hub may be wanted in several sizes."""
+    return plan.dataset, tuple(plan.model.image_shape), tuple(plan.model.conditions)

@@ -116,8 +116,9 @@ class Worker:
             if run.about["state"] not in UNFINISHED:
                 return
             self._suspect(run.name)
-            if not (images := self._sets.get(about["asked"]["dataset"])):
-                self._await(run, self._sets.progress(about["asked"]["dataset"]))
+            plan = run.plan
+            if not (images := self._sets.get(plan)):
+                self._await(run, self._sets.progress(plan))
                 return
             self.awaited.pop(run.name, None)
             training = Training(run, *images, self.device)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -65,7 +66,7 @@ class Service:
                 raise Refused("One of your trainings runs and two wait already. Stop one, or start this one when the first is done.")
             if not mine and len({about["owner"] for _, about in unfinished}) >= OWNERS:
                 raise Refused(f"{OWNERS} people are training here already. Please try again when one of them is done.")
-            run = Run.create(self.folder / f"{plan.dataset}-{plan.family}-{secrets.token_hex(4)}", plan, me)
+            run = Run.create(self.folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)[:60]}-{plan.family}-{secrets.token_hex(4)}", plan, me)
         self._warm()
         return run
 
