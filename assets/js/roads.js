@@ -1,7 +1,10 @@
 // The two roads from a latent to a picture: the net in this page (onnxruntime-web), or a short request to the engine.
 
+import { back, fetched } from "./away.js";
 import { classifierNamed, liveUrl, runtimeUrl } from "./catalogue.js";
 import { say } from "./dom.js";
+
+export { fetched };
 
 /** "auto" takes the browser where it can; "browser" and "server" are a person's choice. */
 let wish = "auto";
@@ -33,21 +36,6 @@ function session(address) {
     })().catch((error) => { sessions.delete(address); throw error; }));
   }
   return sessions.get(address);
-}
-
-export async function fetched(address, options) {
-  let answer;
-  try {
-    answer = await fetch(address, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error; // it is we who hung up
-    throw new Error("The server does not answer. Is it still running? The picture follows again when it is back.");
-  }
-  if (!answer.ok) {
-    const ours = answer.headers.get("content-type")?.startsWith("text/plain");
-    throw new Error((ours && await answer.text()) || `The server could not answer (status ${answer.status}).`);
-  }
-  return answer;
 }
 
 /** Whether nets run in the browser, if the runtime loads. */
@@ -103,35 +91,44 @@ async function decodeOnServer(model, z, y, n, how, signal) {
  */
 async function asked(path, body, n, { quick = false, query = "", signal = undefined }) {
   const talk = quick && n === 1 && conversation(path);
-  return talk ? talk.ask(body) : (await fetched(liveUrl(`${path}?n=${n}${query && `&${query}`}`), { method: "POST", body, signal })).arrayBuffer();
+  const answer = talk && await talk.ask(body);
+  return answer || (await fetched(liveUrl(`${path}?n=${n}${query && `&${query}`}`), { method: "POST", body, signal })).arrayBuffer();
 }
 
 const conversations = new Map();
+const SILENT = 8000; // milliseconds after which a web socket is taken for broken: a network that was lost says nothing
+const REFUSED = 60000; // until one that never opened is tried again: something on the way may not let it pass
 /**
  * An open web socket on which one question at a time can be asked, or null while there is none; a request then does.
- * A browser takes milliseconds to set up a request and next to none for a message.
+ * A browser takes milliseconds to set up a request and next to none for a message. Where it breaks in the middle of a question, the answer
+ * is null, and a request asks again: a server that has left is waited for, and one that is there is answered at once.
  */
 function conversation(path) {
   let talk = conversations.get(path);
   if (!talk) {
-    conversations.set(path, talk = { ready: false, failed: false, answer: null });
+    conversations.set(path, talk = { ready: false, opened: false, answer: null });
     const socket = new WebSocket(liveUrl(path).replace(/^http/, "ws"));
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => { talk.ready = true; };
+    socket.onopen = () => { talk.ready = talk.opened = true; };
     socket.onmessage = ({ data }) => {
-      const { resolve, reject } = talk.answer;
+      const { resolve, reject, late } = talk.answer;
+      clearTimeout(late);
       Object.assign(talk, { answer: null, ready: true });
       if (typeof data === "string") reject(new Error(data));
       else resolve(data);
     };
-    socket.onclose = () => {
-      talk.answer?.reject(new Error("The server does not answer. Is it still running? The picture follows again when it is back."));
-      setTimeout(() => conversations.delete(path), talk.failed ? 60000 : 2000); // then it is tried again
+    const over = async () => {
+      socket.onmessage = socket.onclose = null;
       talk.ready = false;
+      clearTimeout(talk.answer?.late);
+      talk.answer?.resolve(null);
+      await back();
+      setTimeout(() => conversations.delete(path), talk.opened ? 300 + 1700 * Math.random() : REFUSED); // then it is tried again
     };
-    socket.onerror = () => { talk.failed = true; };
+    socket.onclose = over;
     talk.ask = (body) => new Promise((resolve, reject) => {
-      Object.assign(talk, { answer: { resolve, reject }, ready: false });
+      const late = setTimeout(() => { over(); socket.close(); }, SILENT);
+      Object.assign(talk, { answer: { resolve, reject, late }, ready: false });
       socket.send(body);
     });
   }
@@ -145,6 +142,16 @@ function planar(bytes, [channels, height, width], n) {
     out[(k * channels + c) * size + i] = bytes[(k * size + i) * channels + c] / 255;
   }
   return out;
+}
+
+const kept = new WeakMap(); // pictures of atlases, by row
+
+/** What a model makes of a code of its atlas, where the atlas keeps that: [C, H, W] in [0, 1]; else null. @param {string} point such as atlas:3 */
+export function keptPicture(model, atlas, point) {
+  const [, row] = /^atlas:(\d+)$/.exec(point) ?? [], size = model.image_shape.reduce((a, b) => a * b, 1);
+  if (row === undefined || !atlas?.pictures || +row >= atlas.count || atlas.pictures.length !== atlas.count * size) return null;
+  if (!kept.has(atlas)) kept.set(atlas, []);
+  return kept.get(atlas)[+row] ??= planar(atlas.pictures.subarray(+row * size, (+row + 1) * size), model.image_shape, 1);
 }
 
 /** What the classifier sees. @param {Float32Array} pixels [1, C, H, W] @returns {Promise<Float32Array|null>} a probability per class */

@@ -1,6 +1,7 @@
 """The engine: the only gate to weights. It owns the device, the loaded models and the batching; NumPy in, NumPy out."""
 
 import threading
+from collections.abc import Hashable
 from concurrent.futures import Future
 from hashlib import sha256
 from pathlib import Path
@@ -100,10 +101,13 @@ class Engine:
     def prior(self, name: str, n: int, seed: int, sampler: str = "normal") -> np.ndarray:
         """Latents float32 [n, *latent_shape] from N(0, I), or as a sampler of the model draws them ("gaussian", "mixture").
 
-        The same seed gives the same numbers everywhere, those of N(0, I) also in the browser.
+        The same seed gives the same numbers everywhere, those of N(0, I) also in the browser. ValueError says why where such
+        latents do not decode to pictures.
         """
         check_count(n)
         model = self._latent_model(name)
+        if model.PRIOR:
+            raise ValueError(model.PRIOR)
         if sampler == "normal":
             return latents(seed, n, model.latent_shape)
         if sampler not in SAMPLERS:
@@ -145,9 +149,11 @@ class Engine:
         """
         return self.submit("describe", name, pixels).result()
 
-    def submit(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None, options: Sampling | None = None) -> Future:
+    def submit(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None, options: Sampling | None = None,
+               whose: Hashable = None) -> Future:
         """Ask without waiting: task is the name of one of the methods above, the rest as in that method.
 
+        whose: people have turns, however many requests each of them has; a request of nobody in particular is a person of its own.
         "invert" gives latents and error in one array [N, D + 1]. Raises here and now: KeyError for an unknown name, ValueError with
         one sentence for what does not fit. The future may raise BadCheckpoint, or FloatingPointError if the answer is not finite.
         Cancelling it takes it out of the queue, or ends the work for it after the step that is being computed.
@@ -164,7 +170,7 @@ class Engine:
         y = checked_conditions(name, model, y, len(x))
         if task == "describe" and (options := self._find(name).reference) is None:
             task = "classify"
-        return self._queue.submit(Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model))))
+        return self._queue.submit(Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model)), whose))
 
     def onnx(self, name: str) -> Path:
         """The decoder or classifier as an ONNX file (see `export.to_onnx`), made on first use and kept in the cache.

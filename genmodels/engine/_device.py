@@ -15,7 +15,7 @@ from ..models import LatentModel, Trainable, to_pixels
 from ..nets import out_of_memory
 from ._asked import Sampling
 from ._known import Reference
-from ._tasks import LONG, OF_A_CLASSIFIER, TASKS, half_fits, is_long, traced
+from ._tasks import OF_A_CLASSIFIER, TASKS, half_fits, is_long, long_work, traced
 
 Steps = Generator[Any, None, np.ndarray]  # what it yields matters to nobody; what it returns is the answer
 
@@ -85,7 +85,7 @@ class Device:
         here = [torch.from_numpy(values).to(self.place) for values in (x, y) if values is not None]
         precision = partial(torch.autocast, self.place.type, torch.bfloat16, enabled=half and task == "decode")
         if is_long(task, type(model)):
-            out = yield from LONG[task](model, here[0], here[1] if len(here) > 1 else None, options, precision)
+            out = yield from long_work(task, model, here[0], here[1] if len(here) > 1 else None, options, precision)
         else:
             with torch.inference_mode(), precision():
                 out = self._answering(checkpoint, model, task, here)(*here)

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
+from math import inf
 from queue import Empty, SimpleQueue
 from time import perf_counter
 
@@ -18,8 +20,15 @@ from ._device import Device
 
 
 @dataclass(eq=False)
+class Person:
+    """Somebody whose requests wait. turn: when the last batch with rows of theirs was, before that when they came."""
+
+    turn: int
+
+
+@dataclass(eq=False)
 class Job:
-    """One request: its input, how many rows of it are computed, and the future that its caller holds.
+    """One request: whose it is, its input, how many rows of it are computed, and the future that its caller holds.
 
     The future can be cancelled until it has its answer; the work for it then ends with the step that is being computed.
     """
@@ -30,10 +39,12 @@ class Job:
     y: np.ndarray | None = None
     options: Hashable = None
     long: bool = False
+    whose: Hashable = None
     future: Future = field(default_factory=Future)
     done: int = 0
     over: bool = False
     parts: list[np.ndarray] = field(default_factory=list)
+    person: Person | None = None  # known once it waits; who has no name is a person for this request alone
 
     @cached_property
     def kind(self) -> tuple:
@@ -78,6 +89,11 @@ class Batch:
         y = None if first.y is None else np.concatenate([job.y[job.done:job.done + rows] for job, rows in parts])
         self.work = device.steps(first.checkpoint, first.task, x, y, first.options)
 
+    @property
+    def leader(self) -> Person | None:
+        """Whose turn it was when the batch was made; None when each of its requests is tried alone."""
+        return self.parts[0][0].person if self.parts else None
+
     def unfinished(self) -> list[Job]:
         return [job for job, _ in self.parts if job.done < len(job.x)]
 
@@ -85,8 +101,10 @@ class Batch:
 class Queue:
     """One thread owns the device. What arrives while it is busy is answered together next; nothing waits for a batch to fill.
 
-    Between two steps of long work everybody else who waits has a turn, and while they keep coming, long work takes no more than half
-    of the time. Requests come through a queue without a lock of our own: with one, fifty callers and the thread stand in line for it.
+    People have turns, not requests: a batch begins with whoever has waited longest for one and takes rows from everybody who asks for the
+    same, so that nobody's hundred requests delay another's one. Between two steps of long work everybody else who waits has a turn, and
+    while they keep coming, long work takes no more than half of the time. Requests come through a queue without a lock of our own: with
+    one, fifty callers and the thread stand in line for it.
     """
 
     def __init__(self, device: Device):
@@ -94,6 +112,8 @@ class Queue:
         self.inbox: SimpleQueue[Job | None] = SimpleQueue()  # None wakes the thread
         self.outbox: SimpleQueue[tuple[list[tuple[Job, int]], np.ndarray] | None] = SimpleQueue()  # batches to hand out; None is the last
         self.waiting: dict[tuple, list[Job]] = {}  # the thread's own, by kind; the kind that was served last is last
+        self.people: dict[Hashable, Person] = {}  # who has a name and has asked since the queue was last empty
+        self.turns = count()
         self.under_way: deque[Batch] = deque()  # long work between two of its steps, one batch of a kind; the one that went last is last
         self.resting = 0.0  # until when long work lets others go first
         self.beginning = threading.Lock()
@@ -125,7 +145,7 @@ class Queue:
             torch.set_num_threads(1)  # counts only in the thread that computes; with more, a training beside slows decodes a hundredfold
         try:
             while self._asked():
-                served = [kind for kind in list(self.waiting) if self._serve(kind)]
+                served = (kind := self._next()) is not None and self._serve(kind)
                 if self.under_way and (not served or perf_counter() >= self.resting):
                     self._go_on()
         finally:
@@ -150,7 +170,16 @@ class Queue:
         with suppress(Empty):
             while True:
                 if job := self.inbox.get_nowait():
-                    self.waiting.setdefault(job.kind, []).append(job)
+                    self._admit(job)
+
+    def _admit(self, job: Job) -> None:
+        if job.whose is None:
+            job.person = Person(next(self.turns))
+        elif (person := self.people.get(job.whose)) is not None:
+            job.person = person
+        else:
+            job.person = self.people[job.whose] = Person(next(self.turns))
+        self.waiting.setdefault(job.kind, []).append(job)
 
     def _asked(self) -> bool:
         """True as soon as there is something to do; False when the engine closes."""
@@ -158,24 +187,43 @@ class Queue:
             self._collect()
             if self.waiting or self.under_way:
                 return True
+            self.people.clear()
             if job := self.inbox.get():
-                self.waiting[job.kind] = [job]
+                self._admit(job)
         return False
 
+    def _next(self) -> tuple | None:
+        """The kind of the request whose turn it is, None if nothing can be begun: of long work there is one batch of a kind, and one led by a person."""
+        if not self.under_way and len(self.waiting) == 1:
+            return next(iter(self.waiting))
+        kinds, leaders = {batch.kind for batch in self.under_way}, {batch.leader for batch in self.under_way}
+        found, longest = None, inf
+        for kind, jobs in self.waiting.items():
+            if kind in kinds:
+                continue
+            for job in jobs:
+                if job.person.turn < longest and not (job.long and job.person in leaders):
+                    found, longest = kind, job.person.turn
+        return found
+
     def _serve(self, kind: tuple) -> bool:
-        """A batch for the jobs of a kind whose turn it is, oldest first; of long work only its beginning. False if none was computed."""
-        if self.closed or any(batch.kind == kind for batch in self.under_way):
+        """A batch for the jobs of a kind; of long work only its beginning. False if none was computed."""
+        if self.closed:
             return False
         jobs = [job for job in self.waiting.pop(kind) if job.wanted()]
         if not jobs:
             return False
-        given = shares([len(job.x) - job.done for job in jobs], self.device.room(jobs[0].long))
-        batch, rest = Batch(self.device, list(zip(jobs, given, strict=False))), jobs[len(given):]
+        batch = Batch(self.device, dealt(jobs, self.device.room(jobs[0].long)))
         if batch.long:
             self.under_way.append(batch)
+            begun = {job for job, _ in batch.parts}
+            jobs = [job for job in jobs if job not in begun]
         else:
             self._advance(batch)
-        self._put_back(kind, ([] if batch.long else batch.unfinished()) + rest)
+            jobs = [job for job in jobs if job.done < len(job.x)]
+        self._put_back(kind, jobs)
+        for job, _ in batch.parts:  # behind those who have come meanwhile
+            job.person.turn = next(self.turns)
         return not batch.long
 
     def _go_on(self) -> None:
@@ -240,8 +288,22 @@ class Queue:
                 start += rows
 
 
+def dealt(jobs: list[Job], room: int) -> list[tuple[Job, int]]:
+    """Rows of jobs for a batch: as evenly as possible over people, those first who have waited longest for a turn, and over the jobs of each."""
+    if sum(len(job.x) - job.done for job in jobs) <= room:
+        return [(job, len(job.x) - job.done) for job in jobs]
+    people: dict[Person, list[Job]] = {}
+    for job in sorted(jobs, key=lambda job: job.person.turn):
+        people.setdefault(job.person, []).append(job)
+    wanted = {person: [len(job.x) - job.done for job in own] for person, own in people.items()}
+    parts = []
+    for person, rows in zip(people, shares([sum(each) for each in wanted.values()], room), strict=False):
+        parts += zip(people[person], shares(wanted[person], rows), strict=False)
+    return parts
+
+
 def shares(wanted: list[int], room: int) -> list[int]:
-    """Rows for the oldest requests (at most `room` of them), as even as possible: a small one never waits behind a large one."""
+    """Rows for the first who want some (at most `room` of them), as even as possible: a small one never waits behind a large one."""
     wanted = wanted[:room]
     given = [0] * len(wanted)
     for place, k in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):

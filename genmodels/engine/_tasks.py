@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import GREY_LEVEL, answers_of
+from ..answers import GREY_LEVEL, answers_of
 from ..classifier import Classifier
 from ..datasets import floats
 from ..latent.inversion import invert, pixel_error
@@ -18,6 +18,7 @@ from ..normal import latents
 from ._asked import Sampling
 
 CANDIDATES = 512  # latents of the prior among which an inversion chooses where to start
+FEW_HEAVY = 8  # pictures of a heavy model in one step on a GPU
 
 
 def pictures(pixels: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ OF_A_CLASSIFIER = ("classify", "describe")
 
 def is_long(task: str, family: type[Trainable]) -> bool:
     """Whether a task takes many steps, between which other requests are answered."""
-    return task in LONG and (family.can("path") or task == "invert" and not family.can("encode"))
+    return task in LONG and (family.HEAVY or family.can("path") or task == "invert" and not family.can("encode"))
 
 
 def _stepped(work: Iterator, mode: Callable[[], AbstractContextManager]) -> Generator[None, None, Any]:
@@ -79,6 +80,16 @@ def _back_along_it(model: LatentModel, pixels: Tensor, y: Tensor | None, options
     return (yield from _stepped(model.back(pictures(pixels), y), mode))
 
 
+def _one_by_one(task: str, model: LatentModel, rows: Tensor, y: Tensor | None, mode) -> Generator[None, None, Tensor]:
+    """A task of one step, a few rows at a time where each is a second's work; on a processor one."""
+    answers, few = [], 1 if rows.device.type == "cpu" else FEW_HEAVY
+    for k in range(0, rows.shape[0], few):
+        with torch.inference_mode(), mode():
+            answers.append(TASKS[task](model, rows[k:k + few], None if y is None else y[k:k + few]))
+        yield
+    return torch.cat(answers)
+
+
 def _inverted(model: LatentModel, pixels: Tensor, y: Tensor | None, options: None, mode) -> Generator[Any, None, Tensor]:
     x = pictures(pixels)
     if model.can("encode"):
@@ -89,6 +100,11 @@ def _inverted(model: LatentModel, pixels: Tensor, y: Tensor | None, options: Non
 
 
 LONG = {"decode": _along_the_path, "encode": _back_along_it, "invert": _inverted}
+
+
+def long_work(task: str, model: LatentModel, rows: Tensor, y: Tensor | None, options: Sampling | None, mode) -> Generator[Any, None, Tensor]:
+    """The steps of a long task, its answer at the end."""
+    return _one_by_one(task, model, rows, y, mode) if model.HEAVY else LONG[task](model, rows, y, options, mode)
 
 
 # Twins and precision

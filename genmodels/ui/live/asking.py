@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 from starlette.datastructures import QueryParams
@@ -14,21 +15,18 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ...engine import MOST, BadCheckpoint, Engine, Sampling
 from ...models import Trainable
+from ..visitors import visitor
+from .again import Again
+from .waiting import Refused, Waiting
 
+T = TypeVar("T")
 LARGEST_BODY = 4 << 20
 BYTES = "application/octet-stream"
 OF_PICTURES = ("encode", "invert", "score", "classify", "describe")  # tasks whose rows are pictures
 TASKS = ("decode", *OF_PICTURES)
 TALKS = ("decode", "classify")  # tasks that a web socket is open for
 MOST_UNANSWERED = 4  # messages of one socket that wait for their answers
-
-
-class Refused(Exception):
-    """An answer other than the one asked for: a status and one sentence."""
-
-    def __init__(self, status: int, sentence: str):
-        super().__init__(sentence)
-        self.status = status
+PAUSE = 0.1  # seconds that a socket is not read after it was told that its visitor asks too much
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,20 @@ class Asking:
     """
 
     def __init__(self, engine: Engine):
-        self.engine = engine
+        self.engine, self.waiting, self.again = engine, Waiting(), Again()
 
     async def post(self, request: Request, task: str, name: str) -> Response:
         """TASK/NAME?n=N; decode takes the fields of `Sampling` too. Whoever leaves is computed for no longer."""
         n, body, options = _count(request.query_params), self._body(task, name), _sampling(task, request.query_params)
-        content = await _received(request, body, n)
-        out = await _unless_left(request, self._computed(task, name, body, n, content, options))
-        return Response(out.tobytes(), media_type=BYTES, headers={"Cache-Control": "no-store"})
+        key = visitor(request.scope).key
+        with self.waiting.answering(key, n):
+            content = await _received(request, body, n)
+            same = self.again.key(name, self.engine.checkpoint(name).hash, n, options, content) if task == "decode" else None
+            if (out := self.again.get(same)) is None:
+                out = (await unless_left(request, self._computed(task, name, body, n, content, options, key))).tobytes()
+                if same:
+                    self.again.keep(same, out)
+        return Response(out, media_type=BYTES, headers={"Cache-Control": "no-store"})
 
     async def prior(self, request: Request, name: str) -> Response:
         """prior/NAME?n=N&seed=S&sampler=KIND: latents float32 [n, D]."""
@@ -82,6 +86,13 @@ class Asking:
         socket's address. Messages are answered in their order; when the page leaves, nothing is computed for it any more.
         """
         await socket.accept()
+        try:
+            with self.waiting.talking(visitor(socket.scope).key):
+                await self._talk(socket, task, name)
+        except Refused as refusal:
+            await socket.close(1013, str(refusal))
+
+    async def _talk(self, socket: WebSocket, task: str, name: str) -> None:
         messages: asyncio.Queue[bytes] = asyncio.Queue(MOST_UNANSWERED)
         answering = asyncio.create_task(self._answer_all(socket, messages, task, name))
         try:
@@ -93,15 +104,20 @@ class Asking:
             answering.cancel()
 
     async def _answer_all(self, socket: WebSocket, messages: asyncio.Queue[bytes], task: str, name: str) -> None:
+        key = visitor(socket.scope).key
         while True:
             content = await messages.get()
             try:
                 body = self._body(task, name)
                 if not body.fits(len(content), 1):
                     raise Refused(400, f"A message must be 1 {body.what}, {body.sizes(1)}, not {len(content)}.")
-                await socket.send_bytes((await self._computed(task, name, body, 1, content, _sampling(task, socket.query_params))).tobytes())
+                with self.waiting.answering(key, 1):
+                    out = await self._computed(task, name, body, 1, content, _sampling(task, socket.query_params), key)
+                await socket.send_bytes(out.tobytes())
             except Refused as refusal:
                 await socket.send_text(str(refusal))
+                if refusal.status == 429:
+                    await asyncio.sleep(PAUSE)
             except WebSocketDisconnect:
                 return
             except Exception:
@@ -129,13 +145,13 @@ class Asking:
         latent, told = prod(model.latent_shape), len(model.conditions)
         return Body(4 * latent, 4 * told, False, f"x ({latent} latents + {told} conditions) float32 numbers")
 
-    async def _computed(self, task: str, name: str, body: Body, n: int, content: bytes, options: Sampling | None) -> np.ndarray:
+    async def _computed(self, task: str, name: str, body: Body, n: int, content: bytes, options: Sampling | None, key: str) -> np.ndarray:
         model, end = self.blueprint(name), n * body.rows
         y = np.frombuffer(content, "<f4", offset=end).reshape(n, -1) if len(content) > end else None
         if task in OF_PICTURES:
             channels, height, width = model.image_shape
-            return await self._asked(task, name, np.frombuffer(content, np.uint8, end).reshape(n, height, width, channels), y)
-        return await self._asked(task, name, np.frombuffer(content, "<f4", end // 4).reshape(n, *model.latent_shape), y, options)
+            return await self._asked(task, name, np.frombuffer(content, np.uint8, end).reshape(n, height, width, channels), y, None, key)
+        return await self._asked(task, name, np.frombuffer(content, "<f4", end // 4).reshape(n, *model.latent_shape), y, options, key)
 
     async def _asked(self, *asked) -> np.ndarray:
         """The engine's answer. Nothing here waits in the event loop: the engine's thread resolves the future."""
@@ -204,7 +220,7 @@ async def _received(request: Request, body: Body, n: int) -> bytes:
     return bytes(content)
 
 
-async def _unless_left(request: Request, answer: Awaitable[np.ndarray]) -> np.ndarray:
+async def unless_left(request: Request, answer: Awaitable[T]) -> T:
     """The answer. ClientDisconnect as soon as the client is gone, and the answer is not worked on any more."""
     answering, leaving = asyncio.ensure_future(answer), asyncio.ensure_future(_left(request))
     try:

@@ -1,0 +1,96 @@
+"""Who asks: a name that tells visitors apart for as long as their browser keeps it, and whether somebody sits at this very machine."""
+
+import hmac
+import ipaddress
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "latent-playground"
+FORWARDED = {b"x-forwarded-for", b"forwarded", b"x-real-ip", b"cf-connecting-ip"}
+GIVEN = re.compile(rf"(?:^|;) ?{COOKIE}=([\w-]{{22}})\.([\w-]{{22}})(?:;|$)".encode())
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """key: tells visitors apart, never a permission and never logged. home: asks from this machine itself, through no proxy."""
+
+    key: str
+    home: bool
+
+
+def visitor(scope: Mapping[str, Any]) -> Visitor:
+    """Whose request (ASGI scope, http or websocket) this is: as `Visitors` has found out, else by the address alone."""
+    return scope.get("visitor") or Visitor(_address(scope), _is_home(scope))
+
+
+class Visitors:
+    """ASGI middleware: gives every browser a cookie with a random name, and tells those behind it whose request this is (see `visitor`).
+
+    The cookie is signed: a name that somebody made up is none, so that whoever throws the cookie away, or changes it with every request,
+    is counted by the address. It ends with the browser's session or with this process. On https it may live in a frame of another site
+    (a Space in the Hub's page), in a jar for that site alone.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self.app, self.secret = app, secrets.token_bytes(32)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        name = self._name(scope)
+        scope["visitor"] = Visitor(name or _address(scope), _is_home(scope))
+        if name:
+            await self.app(scope, receive, send)
+            return
+
+        async def giving(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.accept") and not _is_public(message):
+                message["headers"] = [*message.get("headers", ()), (b"set-cookie", self._cookie(scope))]
+            await send(message)
+
+        await self.app(scope, receive, giving)
+
+    def _name(self, scope: Scope) -> str | None:
+        """What the request's cookie says, if it is one of ours."""
+        for header, value in scope["headers"]:
+            if header == b"cookie" and (found := GIVEN.search(value)) and hmac.compare_digest(self._signed(found[1]), found[2]):
+                return found[1].decode()
+        return None
+
+    def _signed(self, name: bytes) -> bytes:
+        return urlsafe_b64encode(hmac.digest(self.secret, name, "sha256")[:16]).rstrip(b"=")
+
+    def _cookie(self, scope: Scope) -> bytes:
+        name = secrets.token_urlsafe(16).encode()
+        secure = scope.get("scheme") in ("https", "wss") or (b"x-forwarded-proto", b"https") in scope["headers"]
+        kept = b"SameSite=None; Secure; Partitioned" if secure else b"SameSite=Lax"
+        return b"%s=%s.%s; Path=/; HttpOnly; %s" % (COOKIE.encode(), name, self._signed(name), kept)
+
+
+def _is_public(message: Message) -> bool:
+    """Whether caches on the way may keep the answer, and with it the cookie."""
+    return any(name.lower() == b"cache-control" and b"public" in value for name, value in message.get("headers", ()))
+
+
+def _address(scope: Mapping[str, Any]) -> str:
+    return (scope.get("client") or ("", 0))[0]
+
+
+def _is_home(scope: Mapping[str, Any]) -> bool:
+    return _is_loopback(_address(scope)) and not any(name in FORWARDED for name, _ in scope.get("headers", ()))
+
+
+@lru_cache(1024)
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
