@@ -1,0 +1,29 @@
+// What a lesson may take away: parts of the page that a link hides, and choices that it locks, each with its words and its place.
+
+/** Parts by the name that `hide=` gives them: what they are, and the elements that they are made of. */
+export const PARTS = {
+  picker: ["Models and data", ".lp-picker, .lp-sets"], about: ["Facts about the model", ".lp-about"], road: ["Where pictures are computed", ".lp-road, .lp-where"],
+  tabs: ["Tabs", ".tab-wrapper"], plane: ["Choice of the map", ".lp-planes, .lp-parts"], layers: ["What the map shows", ".lp-explore .lp-layers, .lp-legend"],
+  second: ["A model beside it", ".lp-beside"], verdict: ["What the classifier sees", ".lp-seen, .lp-aloud, .lp-verdict"], gallery: ["Places worth seeing", ".lp-gallery"],
+  making: ["How the picture is made", ".lp-makingcard"], sliders: ["Sliders", ".lp-slidersbox"], random: ["Random points and seeds", ".lp-randomrow"],
+  undo: ["Reset and undo", ".lp-undo"], classes: ["The style in all classes", ".lp-classcard"], pins: ["Pins", ".lp-pinsbox, .lp-pinthis"], save: ["Links and files", ".lp-save"],
+  near: ["Nearest codes", ".lp-nearcard"], stops: ["Ends of the walk", ".lp-stopscard:not(:has(> .lp-empty:not([hidden])))"], way: ["Way and view of the walk", ".lp-way"],
+  rows: ["Adding and removing rows", ".lp-addrow, .lp-walkdo"], curves: ["Curves and numbers of the walk", ".lp-curvebox, .lp-walksum, .lp-keys, .lp-cursor b"], help: ["Hints", ".lp-help, .lp-fact"],
+};
+
+/** Choices by the name that they have in an address, which is the name that `lock=` gives them: what they are, and what changes them. */
+export const LOCKS = {
+  model: ["The model", ".lp-picker, .lp-sets"], point: ["The point", ".lp-mapcard, .lp-slidersbox, .lp-randomrow, .lp-reset, .lp-near, .lp-gallery .lp-strip"],
+  label: ["The class that the model is told", ".lp-classes"], plane: ["The choice of the map", ".lp-planes, .lp-parts"], layers: ["What the map shows", ".lp-explore .lp-layers"],
+  second: ["The model beside it", ".lp-compare"], hand: ["What both hands share", ".lp-share"], pins: ["The choice of pins", ".lp-pinthis, .lp-pin .lp-quiet"],
+  truncation: ["The truncation", ".lp-truncation"], steps: ["The number of steps", ".lp-steps"], sampler: ["The sampler", ".lp-sampler"], guidance: ["The guidance", ".lp-guidance"],
+  random: ["What random points are drawn from", ".lp-kinds"], ends: ["The choice of the ends", ".lp-stopscard"], rows: ["The choice of rows", ".lp-addrow, .lp-removerow"],
+  walk: ["The way of the walk", ".lp-walkway"], at: ["The place on the walk", ".lp-sliderbox, .lp-track, .lp-slide .lp-row"], view: ["The view of the walk", ".lp-interpolate > .lp-bar .lp-layers"],
+  tab: ["The tab", ".tab-wrapper"], road: ["The place where pictures are computed", ".lp-roadbox"],
+};
+
+/** Names as a person lists them: a, b and c. @param {string[]} names */
+export const inWords = (names) => names.join(", ").replace(/, ([^,]*)$/, " and $1");
+
+/** Why a choice cannot be changed. @param {keyof LOCKS} name */
+export const whyLocked = (name) => `${LOCKS[name][0]} is fixed in this lesson.`;
