@@ -1,5 +1,8 @@
 """What tests of the Explore page share: where its picture and map are, and how to wait for what they show."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -9,6 +12,20 @@ PICTURE, MAP = '[data-testid="latent-picture"]', '[data-testid="latent-map"]'
 EVERYWHERE = pytest.mark.parametrize(("width", "scheme"), [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")])
 PIXELS = f"""() => {{ const c = document.querySelector('{PICTURE}');
     return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 === 0); }}"""
+
+
+@contextmanager
+def served(engine, first_model: str, data_dir: Path) -> Iterator[str]:
+    """The address of the whole page over an engine, served from this process."""
+    from starlette.middleware import Middleware
+
+    from genmodels.ui import page
+    from genmodels.ui.live.routes import LiveRoutes
+    from genmodels.ui.serve import launch
+    from genmodels.ui.theme import ASSETS, look
+    running = launch(page(engine, first_model), port=0, data_dir=data_dir, middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS)], look=look())
+    yield running.url.rstrip("/")
+    running.close()
 
 
 def settle(page) -> None:

@@ -15,7 +15,7 @@ from genmodels.train.recipe import Plan, Recipe, Stage
 from genmodels.ui.live.catalogue import atlas_for_browser, catalogue
 
 from .conftest import DIGITS, save_tiny, tiny_config, tiny_model
-from .explore_page import EVERYWHERE, MAP, PICTURE, at, pixels, point_of, reach, settle
+from .explore_page import EVERYWHERE, MAP, PICTURE, at, pixels, point_of, reach, served, settle
 
 SEED, CODES = 5, 40  # of the small atlases
 WAIT = 60_000  # milliseconds that a busy machine may take for a map
@@ -59,16 +59,8 @@ def zoo(tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(zoo, tmp_path_factory, chromium):
     """The page over these models."""
-    from starlette.middleware import Middleware
-
-    from genmodels.ui import page
-    from genmodels.ui.live.routes import LiveRoutes
-    from genmodels.ui.serve import launch
-    from genmodels.ui.theme import ASSETS, look
-    running = launch(page(zoo, "gan"), port=0, data_dir=tmp_path_factory.mktemp("zoo-data"),
-                     middleware=[Middleware(LiveRoutes, engine=zoo, assets=ASSETS)], look=look())
-    yield running.url.rstrip("/")
-    running.close()
+    with served(zoo, "gan", tmp_path_factory.mktemp("zoo-data")) as address:
+        yield address
 
 
 def drawn(page):

@@ -1,6 +1,6 @@
 // The bar above the map: which plane, which layers, and a second model beside the first.
 
-import { isRound, shortTitle, usable } from "./catalogue.js";
+import { hasPrior, isAlike, isRound, shortTitle, usable } from "./catalogue.js";
 import { make, say, setOptions } from "./dom.js";
 import { LAYERS, choose, chosen } from "./store.js";
 
@@ -22,8 +22,8 @@ export function createBar() {
     if (reasons[letter]) return say(reasons[letter]);
     choose({ layers: Object.keys(LAYERS).filter((one) => chosen().layers.includes(one) !== (one === letter)).join("") }, false);
   } }, text));
-  const element = make("div", { class: "lp-bar" }, make("label", {}, "Map ", planes), make("span", { class: "lp-parts" }, ...parts),
-    make("div", { class: "lp-layers", role: "group", "aria-label": "What the map shows" }, ...toggles), make("span", { class: "lp-end" }, make("label", {}, "Beside it ", compare), share));
+  const element = make("div", { class: "lp-bar" }, make("label", { class: "lp-planes" }, "Map ", planes), make("span", { class: "lp-parts" }, ...parts),
+    make("div", { class: "lp-layers", role: "group", "aria-label": "What the map shows" }, ...toggles), make("span", { class: "lp-end lp-beside" }, make("label", { class: "lp-compare" }, "Beside it ", compare), make("span", { class: "lp-share" }, share)));
   const ownLetters = () => chosen().pins.filter((kept) => kept.model === chosen().model).map((kept) => kept.letter);
 
   /** @param {import("./catalogue.js").Model} model @param {import("./catalogue.js").Model|undefined} other */
@@ -50,7 +50,7 @@ export function createBar() {
       toggle.setAttribute("aria-disabled", String(!!reasons[layer]));
       toggle.title = reasons[layer] || (layer === "c" && atlas.seeded ? SAMPLES : HELP[layer]);
     }
-    setOptions(compare, [["", "no other model"], ...usable().filter((one) => one !== model && one.dataset === model.dataset).map((one) => [one.name, shortTitle(one)])], other?.name ?? "");
+    setOptions(compare, [["", "no other model"], ...usable().filter((one) => one !== model && isAlike(one, model) && hasPrior(one)).map((one) => [one.name, shortTitle(one)])], other?.name ?? "");
     setOptions(share, [["place", "same place"], ["picture", "same picture"]], hand);
     share.hidden = !other;
     share.disabled = !!other && !(canShare(atlas) && canShare(beside));

@@ -1,5 +1,6 @@
 // What models there are, and the codes of the pictures they have seen (their atlas).
 
+import { fetched, onReturn } from "./away.js";
 import { say } from "./dom.js";
 import { latents } from "./normal.js";
 
@@ -17,16 +18,19 @@ export const liveUrl = (path) => new URL(path.replace(/^\/live\//, ""), LIVE).hr
  * @property {{samplers: string[], default: number, guidance: number|null}|null} steps null for a model of one step
  * @property {string|null} scaled "Truncation" or "Temperature" where latents may be scaled
  * @property {boolean} linear whether its pictures are linear in its latents: PCA
- * @property {string|null} onnx @property {string|null} atlas @property {boolean} browser @property {string} [error]
+ * @property {string|null} onnx @property {string|null} atlas @property {boolean} browser @property {boolean} heavy a picture is a second's work @property {string} [error]
+ * @property {number} bytes of its weights @property {string} licence of these @property {string} terms of its data @property {"bundled"|"own"|"fetched"} origin
+ * @property {{repo: string, revision: string, commit: string, account: string[]}|null} source where on the Hub it was fetched, and what was found there
  */
 
-/** @type {{models: Model[], classifiers: Object, runtime: string|null, device: string}} */
-let catalogue = { models: [], classifiers: {}, runtime: null, device: "CPU" };
+/** @type {{models: Model[], classifiers: Object, runtime: string|null, device: string, roads: string[]}} roads: what else answers below /live */
+let catalogue = { models: [], classifiers: {}, runtime: null, device: "CPU", roads: [] };
 let loading = null;
 
 export function loadCatalogue() {
-  loading ??= fetch(liveUrl("catalogue.json")).then(async (answer) => {
-    catalogue = await answer.json();
+  loading ??= fetched(liveUrl("catalogue.json")).then(async (answer) => {
+    const { models, ...rest } = await answer.json(), known = new Map(catalogue.models.map((model) => [JSON.stringify(model), model]));
+    catalogue = { ...rest, models: models.map((model) => known.get(JSON.stringify(model)) ?? model) }; // what has not changed stays the same object
     return catalogue;
   }).catch(() => {
     loading = null;
@@ -35,30 +39,56 @@ export function loadCatalogue() {
   return loading;
 }
 
+/** Look again: models come and go while a page is open. The window hears "latent-catalogue" if any did. */
+export async function reloadCatalogue() {
+  const before = catalogue.models;
+  loading = null;
+  await loadCatalogue();
+  if (before.length !== catalogue.models.length || before.some((model, k) => model !== catalogue.models[k])) window.dispatchEvent(new Event("latent-catalogue"));
+}
+
+/** A server that was away may be another one by now: this page's scripts and models are those of the one before. */
+onReturn(async () => {
+  const { assets, models } = catalogue, now = await fetched(liveUrl("catalogue.json")).then((answer) => answer.json(), (error) => say(error.message, "problem"));
+  const other = models.some((model) => now?.models.some(({ name, hash }) => name === model.name && hash !== model.hash));
+  if (!now) return;
+  if (assets && (now.assets !== assets || other)) {
+    say("The server is back, and this page was updated. Reload it to see the new one; your view is kept.", "problem", { text: "Reload", act: () => location.reload() });
+  } else say("The server is back.");
+});
+
+/** All models, also those that cannot be used, which have a sentence under "error". */
+export const allModels = () => catalogue.models;
 export const usable = () => catalogue.models.filter((model) => !model.error);
 /** @param {string} name @returns {Model|undefined} */
 export const modelNamed = (name) => usable().find((model) => model.name === name);
 export const classifierNamed = (name) => catalogue.classifiers[name];
 export const runtimeUrl = () => catalogue.runtime && liveUrl(catalogue.runtime);
 export const device = () => catalogue.device;
+export const hasRoad = (name) => catalogue.roads.includes(name);
 
 /**
  * @typedef {{codes: Float32Array, code: (k: number) => Float32Array, seeded: boolean, labels: Uint8Array, xy: Float32Array, axes: Float32Array,
- *            centre: Float32Array, std?: Float32Array, reach: number, count: number}} Atlas seeded: its codes are draws, not those of test pictures
+ *            centre: Float32Array, std?: Float32Array, pictures?: Uint8Array, reach: number, count: number}} Atlas seeded: its codes are draws, not those of test pictures;
+ *            pictures [N, H, W, C]: what the model makes of its codes
  */
 const atlases = new Map();
 
 /** Whether a latent is like a picture, or as long as one: then its numbers mean nothing one by one, and N(0, I) lies on a thin shell. @param {Model} model */
 export const isRound = (model) => model.latent_shape.length > 1 || model.latent_dim > 256;
 
+/** Whether N(0, I) decodes to pictures. Where it does not, the places of a model come from pictures that it was shown. @param {Model} model */
+export const hasPrior = (model) => model.abilities.random === true;
+/** Whether a picture takes so long that no hand waits for it. @param {Model} model */
+export const isSlow = (model) => !!model.steps || model.heavy;
+/** Whether the pictures of two models can stand side by side. @param {Model} one @param {Model} other */
+export const isAlike = (one, other) => one.dataset === other.dataset && one.image_shape.join() === other.image_shape.join();
+
 /** The model's atlas; null where it has none, or where it cannot be had now (then a sentence says so). @param {Model} model @returns {Promise<Atlas|null>} */
 export function loadAtlas(model) {
   if (!model.atlas) return Promise.resolve(null);
   if (!atlases.has(model.atlas)) {
-    atlases.set(model.atlas, fetch(liveUrl(model.atlas)).then(async (answer) => {
-      if (!answer.ok) throw new Error(await answer.text());
-      return readAtlas(await answer.arrayBuffer());
-    }).catch(() => {
+    atlases.set(model.atlas, fetched(liveUrl(model.atlas)).then(async (answer) => readAtlas(await answer.arrayBuffer())).catch(() => {
       atlases.delete(model.atlas);
       say(`The codes of ${model.title} could not be loaded, so its map has none. Reload the page to try again.`, "problem");
       return null;
@@ -93,7 +123,8 @@ export const className = (model, label) => model.classes[label] ?? String(label)
 export const classNames = (model, atlas) => (atlas ? Array.from({ length: Math.max(...atlas.labels) + 1 }, (_, label) => className(model, label)) : []);
 
 /** A model's title where its data set is clear. @param {Model} model */
-export function shortTitle({ title, dataset }) {
+export function shortTitle({ title, dataset, source }) {
+  if (source) return title; // as its owner wrote it
   const short = title.toLowerCase().startsWith(`${dataset} `) ? title.slice(dataset.length + 1) : title;
   return short[0].toUpperCase() + short.slice(1);
 }

@@ -35,22 +35,29 @@ export function setOptions(select, options, value) {
   select.value = value;
 }
 
-/** Show one sentence for a few seconds, also to screen readers. @param {string} sentence @param {"note"|"problem"} [kind] */
-export function say(sentence, kind = "note") {
-  let place = document.querySelector(".lp-says");
-  if (!place) {
-    place = make("div", { class: "lp lp-says", role: "status", "aria-live": "polite" });
-    document.body.append(place);
-  }
-  if ([...place.children].some((shown) => shown.dataset.sentence === sentence)) return;
-  const line = make("div", { class: `lp-say ${kind}`, "data-sentence": sentence }, sentence,
-    make("button", { class: "lp-quiet", "aria-label": "Close this message", onclick: () => line.remove() }, "×"));
-  place.append(line);
-  setTimeout(() => line.remove(), kind === "problem" ? 15000 : 5000);
+/** Where sentences are said. @returns {HTMLElement} */
+export function says() {
+  const place = document.querySelector(".lp-says") ?? make("div", { class: "lp lp-says", role: "status", "aria-live": "polite" });
+  if (!place.isConnected) document.body.append(place);
+  return place;
 }
 
-/** Put text on the clipboard; on plain http, where there is none, through a selection. @param {string} text @returns {Promise<boolean>} */
-export async function copyText(text) {
+/**
+ * Show one sentence for a few seconds, also to screen readers; with something to do about it, for longer.
+ * @param {string} sentence @param {"note"|"problem"} [kind] @param {{text: string, act: () => void}} [offer]
+ */
+export function say(sentence, kind = "note", offer = null) {
+  const place = says();
+  if ([...place.children].some((shown) => shown.dataset.sentence === sentence)) return;
+  const line = make("div", { class: `lp-say ${kind}`, "data-sentence": sentence }, sentence,
+    offer && make("button", { class: "lp-button", onclick: () => { line.remove(); offer.act(); } }, offer.text),
+    make("button", { class: "lp-quiet", "aria-label": "Close this message", onclick: () => line.remove() }, "×"));
+  place.append(line);
+  setTimeout(() => line.remove(), offer ? 60000 : kind === "problem" ? 15000 : 5000);
+}
+
+/** Put text on the clipboard; on plain http, where there is none, through a selection. @param {string} text @param {HTMLElement} [place] an open dialog, outside of which nothing can be selected @returns {Promise<boolean>} */
+export async function copyText(text, place = document.body) {
   if (navigator.clipboard && window.isSecureContext) {
     try {
       await navigator.clipboard.writeText(text);
@@ -58,7 +65,7 @@ export async function copyText(text) {
     } catch { /* refused: the old way below still works after a click */ }
   }
   const area = make("textarea", { value: text, style: "position:fixed;opacity:0" });
-  document.body.append(area);
+  place.append(area);
   area.select();
   const done = document.execCommand("copy");
   area.remove();

@@ -1,6 +1,6 @@
 // The stops above the slider: what they show, and the choice of others: random, a class, a pin, the place on the map.
 
-import { loadAtlas, modelNamed, shortTitle } from "./catalogue.js";
+import { hasPrior, isAlike, loadAtlas, modelNamed, shortTitle } from "./catalogue.js";
 import { make, refill, say } from "./dom.js";
 import { paint, shapeOf } from "./paint.js";
 import { thumbnail } from "./pins.js";
@@ -67,14 +67,14 @@ export function createEnds(onChoose) {
       return make("button", { class: "lp-tile", "data-key": key, "data-testid": `interpolate-${key.replace(" ", "-")}`, title, onclick: () => take(stop) }, canvas, make("small", {}, text));
     };
     const classes = atlas ? model.classes.map((text, k) => [text, typicalOf(model, atlas, k)]).filter(([, one]) => one) : [];
-    const usable = pins.filter((pin) => modelNamed(pin.model).dataset === model.dataset);
+    const usable = pins.filter((pin) => isAlike(modelNamed(pin.model), model));
     refill(chooser, [
       make("h3", {}, `${nameOf(open, stops.length)}: a picture by ${shortTitle(model)}`),
       make("div", { class: "lp-choices" },
         make("div", {}, make("h4", {}, "Any"), make("div", { class: "lp-strip" },
-          make("button", { class: "lp-button", "data-key": "random", onclick: () => withRandom(take) }, "Random"),
+          make("button", { class: "lp-button", "data-key": "random", title: hasPrior(model) ? "" : model.abilities.random, onclick: () => withRandom(take) }, hasPrior(model) ? "Random" : "Any picture"),
           tile("map", "map", "The place where the map of Explore stands", { model: name, ...settled(model, atlas, here), label }))),
-        classes.length > 1 && make("div", {}, make("h4", {}, "A class"), make("div", { class: "lp-strip" }, ...classes.map(([text, one], k) => tile(`class ${k}`, text, `A typical ${text}`, { model: name, point: one, label: "" })))),
+        classes.length > 1 && make("div", {}, make("h4", {}, hasPrior(model) ? "A class" : "A picture"), make("div", { class: "lp-strip" }, ...classes.map(([text, one], k) => tile(`class ${k}`, text, hasPrior(model) ? `A typical ${text}` : text, { model: name, point: one, label: "" })))),
         make("div", {}, make("h4", {}, "A pin"), usable.length
           ? make("div", { class: "lp-strip" }, ...usable.map((pin) => tile(`pin ${pin.letter}`, pin.letter, `Pin ${pin.letter}, ${shortTitle(modelNamed(pin.model))}`, { model: pin.model, point: pin.point, label: pin.label })))
           : make("p", { class: "lp-empty" }, "Keep places with “Pin this” in Explore; they appear here."))),
@@ -84,8 +84,13 @@ export function createEnds(onChoose) {
   return { element, show };
 }
 
-/** A random stop, drawn as random points of the map are. */
+/** A random stop, drawn as random points of the map are; one of the known pictures where random points are none. */
 async function anyOf(model) {
+  if (!hasPrior(model)) {
+    const atlas = await loadAtlas(model);
+    if (!atlas) throw new Error(model.abilities.random);
+    return { model: model.name, point: `atlas:${Math.floor(Math.random() * atlas.count)}`, label: "" };
+  }
   const label = model.conditions.length ? String(Math.floor(Math.random() * model.conditions.length)) : "";
   return { model: model.name, point: await randomPoint(model), label };
 }

@@ -1,12 +1,13 @@
 // The Explore page: a map under the hand, one large picture, sliders, pins; and a second model beside the first.
 
-import { className, isRound, loadAtlas, modelNamed } from "./catalogue.js";
+import { className, hasPrior, isRound, loadAtlas, modelNamed } from "./catalogue.js";
 import { canShare, createBar } from "./bar.js";
 import { createClasses } from "./classes.js";
 import { copyText, make, say } from "./dom.js";
 import { unfit } from "./fits.js";
 import { createGallery } from "./gallery.js";
 import { saveCodes, savePicture } from "./keep.js";
+import { isHidden } from "./lesson.js";
 import { createMaking } from "./making.js";
 import { createPanel, middleOf } from "./panel.js";
 import { createPins, pinsWith } from "./pins.js";
@@ -15,11 +16,17 @@ import { coordinates, nearest, project } from "./plane.js";
 import { createKinds, randomPoint } from "./random.js";
 import { createSliders } from "./sliders.js";
 import { startOf } from "./stops.js";
-import { canRedo, canUndo, choose, chosen, isLocal, link, onChange, redo, undo } from "./store.js";
+import { amend, canRedo, canUndo, choose, chosen, isLocal, link, onChange, redo, undo } from "./store.js";
 
-const ELSEWHERE = new Set(["ends", "rows", "walk", "at", "view"]); // chosen in other tabs
+const ELSEWHERE = new Set(["ends", "rows", "walk", "at", "view", "fetch", "find", "data", "kind", "hide", "lock", "big"]); // chosen in other tabs, or the shape of the page
 
+const HAND = 256; // numbers of a latent whose every move others may follow
+const HELP = {
+  map: "Move over the map to look, press to stay. Keys: arrows move, R random, 0 middle, Z undo, P pin.",
+  places: "Each picture is a place; between them is a way through the latents. Move to look, press to stay. Keys: arrows move, 0 the first, Z undo, P pin.",
+};
 const card = (title, ...children) => make("section", { class: "lp-card" }, title && make("h2", {}, title), ...children);
+const called = (name, element) => { element.classList.add(name); return element; };
 const press = (text, title, onclick, main = false) => make("button", { class: `lp-button${main ? " main" : ""}`, title, onclick }, text);
 
 /** @param {HTMLElement} root */
@@ -35,7 +42,7 @@ class Explore {
     this.z = null;
     this.text = this.told = "";
     this.turn = 0;
-    this.main = createPanel({ main: true, onHand: (...at) => this.hand(this.main, ...at), onLeave: () => this.leave(), onShown: (z) => this.sliders.show(z) });
+    this.main = createPanel({ main: true, onHand: (...at) => this.hand(this.main, ...at), onLeave: () => this.leave(), onShown: (z) => this.shown(z) });
     this.second = createPanel({ main: false, onHand: (...at) => this.hand(this.second, ...at), onLeave: () => this.leave() });
     this.sliders = createSliders({ onMove: (dimension, value) => this.slide(dimension, value), onRelease: () => this.keep(this.main.state.shown) });
     this.pins = createPins();
@@ -50,40 +57,48 @@ class Explore {
   /** Put everything in its place. */
   lay(root) {
     const { main, second, sliders } = this;
-    this.galleryCard = card("Places worth seeing");
-    this.galleryCard.classList.add("lp-gallery");
+    this.galleryCard = called("lp-gallery", card("Places worth seeing"));
     this.gallery = createGallery(this.galleryCard);
     this.galleryCard.append(...this.gallery.elements);
-    const classCard = card("The same style in all classes");
+    const classCard = called("lp-classcard", card("The same style in all classes"));
     this.classes = createClasses(classCard, (label) => choose({ label, point: this.text }));
     classCard.append(this.classes.element);
     this.kinds = createKinds();
-    const makingCard = card("How the picture is made");
+    const makingCard = called("lp-makingcard", card("How the picture is made"));
     this.making = createMaking(makingCard, { onScale: (factor) => this.main.scale(factor) });
     makingCard.append(this.making.element);
     this.seed = make("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, class: "lp-seed", placeholder: "seed", "aria-label": "Seed", title: "The same seed gives the same point",
       onchange: () => this.toSeed(this.seed.value) });
+    this.anywhere = press("Random", "A new random point (R)", () => this.random());
     this.back = press("Undo", "Undo (Z)", undo);
     this.forth = press("Redo", "Redo (Shift Z)", redo);
-    this.pictureCard = card("", main.picture.element);
-    this.pictureCard.classList.add("lp-picturecard");
-    const slidersCard = card("Latents, in sigmas", sliders.element,
-      make("div", { class: "lp-row" }, press("Random", "A new random point (R)", () => this.random()), this.kinds.element, this.seed),
-      make("div", { class: "lp-row" }, press("Reset", "To the middle (0)", () => this.reset()), this.back, this.forth, press("Pin this", "Keep this place (P)", () => this.pin(), true)));
-    const saves = make("div", { class: "lp-row" }, press("Copy link", "This view as a link", () => this.copyLink()),
+    this.pictureCard = called("lp-picturecard", card("", main.picture.element));
+    const reset = called("lp-reset", press("Reset", "To the middle (0)", () => this.reset())), pinThis = called("lp-pinthis", press("Pin this", "Keep this place (P)", () => this.pin(), true));
+    const slidersCard = called("lp-latents", make("section", { class: "lp-card" }, make("div", { class: "lp-slidersbox" }, make("h2", {}, "Latents, in sigmas"), sliders.element),
+      make("div", { class: "lp-row lp-randomrow" }, this.anywhere, make("span", { class: "lp-kinds" }, this.kinds.element), this.seed),
+      make("div", { class: "lp-row" }, ...[reset, this.back, this.forth].map((one) => called("lp-undo", one)), pinThis)));
+    const saves = make("div", { class: "lp-row lp-save" }, press("Copy link", "This view as a link", () => this.copyLink()),
       press("Save picture", "A PNG with its link inside", () => savePicture(main.picture.canvas, main.state.model, this.text)),
       press("Codes as CSV", "All codes of the map, the pins and this point", () => this.saveCodes()));
-    const mapCard = (panel) => make("section", { class: "lp-card lp-mapcard" }, panel.map.element);
-    const help = make("p", { class: "lp-help" }, "Move over the map to look, press to stay. Keys: arrows move, R random, 0 middle, Z undo, P pin.");
-    this.mainColumn = make("div", { class: "lp-column" }, main.name, mapCard(main), make("div", { class: "lp-under" }, main.accuracy, help), this.galleryCard);
+    const mapCard = (panel) => make("section", { class: "lp-card lp-mapcard" }, ...panel.maps);
+    this.help = make("p", { class: "lp-help" });
+    this.mainColumn = make("div", { class: "lp-column" }, main.name, mapCard(main), make("div", { class: "lp-under" }, main.accuracy, this.help), this.galleryCard);
     this.secondColumn = make("div", { class: "lp-column", hidden: true }, second.name, mapCard(second), make("div", { class: "lp-under" }, second.accuracy), card("", second.picture.element));
-    this.nearCard = card("Nearest codes", main.near);
-    this.side = make("div", { class: "lp-side" }, this.pictureCard, makingCard, slidersCard, classCard, card("Pins", this.pins.element, saves), this.nearCard);
+    this.nearCard = called("lp-nearcard", card("Nearest codes", main.near));
+    const pinsCard = called("lp-pinscard", make("section", { class: "lp-card" }, make("div", { class: "lp-pinsbox" }, make("h2", {}, "Pins"), this.pins.element), saves));
+    this.side = make("div", { class: "lp-side" }, this.pictureCard, makingCard, slidersCard, classCard, pinsCard, this.nearCard);
     this.grid = make("div", { class: "lp-grid" }, this.bar.element, this.mainColumn, this.secondColumn, this.side);
     root.replaceChildren(make("div", { class: "lp lp-explore" }, this.grid));
   }
 
   // The hand
+
+  /** What the sliders show; a class may see it too. */
+  shown(z) {
+    const { model } = this.main.state;
+    this.sliders.show(z);
+    if (!model.steps && model.latent_dim <= HAND) window.dispatchEvent(new CustomEvent("latent-hand", { detail: () => (model.name === chosen().model ? { point: z === this.z ? this.text : textFor(z, this.from()) } : {}) }));
+  }
 
   /** One hand for both maps: what one shows decides what the other shows. */
   hand(from, position, placed, key) {
@@ -124,10 +139,13 @@ class Explore {
   /** What the hand shows becomes the point. */
   keep(z, more = {}) {
     if (!z || this.main.state.model.name !== chosen().model) return; // another model is on its way
-    const point = z === this.z ? this.text : textFor(z, this.from());
+    const point = this.textAt(z);
     if (isLocal(point) && !isLocal(this.text)) say("This point has too many numbers for a link; it lives on this page only.");
     choose({ point, label: this.main.state.model.conditions.length ? this.told : "", ...more });
   }
+
+  /** A text for a latent that a panel shows. */
+  textAt(z) { return z === this.z ? this.text : this.main.map.textOf?.(z) ?? textFor(z, this.from()); }
 
   /** What a point near the placed one may be told by. */
   from() { return { model: this.main.state.model, atlas: this.main.state.atlas, text: this.text }; }
@@ -136,6 +154,7 @@ class Explore {
 
   async random() {
     const { model } = this.main.state;
+    if (model && !hasPrior(model)) return say(model.abilities.random);
     try {
       const point = model && await randomPoint(model);
       if (point && model.name === chosen().model) choose({ point });
@@ -144,10 +163,11 @@ class Explore {
     }
   }
 
-  /** To the middle: zero, or of a sphere the middle of the map. */
+  /** To the middle: zero, or of a sphere the middle of the map; where there is neither, to the first picture. */
   reset() {
-    const { model } = this.main.state;
-    if (model) this.keep(isRound(model) ? this.main.map.latentAt(this.z, [0, 0]) : new Float32Array(model.latent_dim));
+    const { model, atlas } = this.main.state;
+    if (model && !hasPrior(model)) choose({ point: startOf(model, atlas) });
+    else if (model) this.keep(isRound(model) ? this.main.map.latentAt(this.z, [0, 0]) : new Float32Array(model.latent_dim));
   }
 
   toSeed(text) {
@@ -157,7 +177,7 @@ class Explore {
 
   /** Pin what is seen, also while the hand hovers. */
   pin() {
-    const { model, shown } = this.main.state, point = shown === this.z && !namesPins(this.text) ? this.text : shown && textFor(shown, this.from());
+    const { model, shown } = this.main.state, point = shown && (shown === this.z && namesPins(this.text) ? textFor(shown, this.from()) : this.textAt(shown));
     const pins = shown && pinsWith(model.name, point, model.conditions.length ? this.told : "");
     if (pins) this.keep(shown, { pins });
   }
@@ -186,7 +206,7 @@ class Explore {
     if (event.target.matches?.("input[type=number], input[type=text], textarea, select") || event.altKey) return;
     const key = event.key.toLowerCase(), modified = event.ctrlKey || event.metaKey;
     const action = key === "z" ? (event.shiftKey ? redo : undo) : modified ? null : { r: () => this.random(), 0: () => this.reset(), p: () => this.pin() }[key];
-    if (!action) return;
+    if (!action || isHidden({ z: "undo", r: "random", 0: "undo", p: "pins" }[key])) return;
     event.preventDefault();
     action();
   }
@@ -203,13 +223,18 @@ class Explore {
     this.gallery.of(model);
     this.arrange(!!other);
     const shared = { told: this.told, layers: choice.layers };
-    this.main.become({ ...shared, model, atlas, z: this.z, plane: choice.plane });
+    this.main.become({ ...shared, model, atlas, z: this.z, text: this.text, plane: choice.plane });
     if (other) {
       this.middle = beside.middle;
       if (this.second.state.model !== other) this.second.become({ ...shared, model: other, atlas: beside.atlas, z: this.middle, plane: "axes" });
       this.second.become({ ...shared, model: other, atlas: beside.atlas, z: this.beside(this.main, this.second, this.z), plane: "axes" });
     }
     this.bar.show(model, other, atlas, beside?.atlas);
+    this.bar.element.hidden = !hasPrior(model);
+    this.anywhere.setAttribute("aria-disabled", String(!hasPrior(model)));
+    this.anywhere.title = hasPrior(model) ? "A new random point (R)" : model.abilities.random;
+    this.seed.disabled = !hasPrior(model);
+    this.help.textContent = hasPrior(model) ? HELP.map : HELP.places;
     this.making.show(model);
     this.kinds.show(model);
     this.nearCard.hidden = !atlas || isRound(model);
@@ -231,12 +256,12 @@ class Explore {
       this.z = place(model, atlas, this.text);
     } catch (error) {
       if (point) say(error.message, "problem");
-      this.z = place(model, atlas, this.text = "seed:0");
-      wrong.point = point ? "" : "seed:0";
+      this.z = place(model, atlas, this.text = hasPrior(model) ? "seed:0" : startOf(model, atlas));
+      wrong.point = point ? "" : this.text;
     }
     this.told = toldAt(model, atlas, this.text, label);
     if (!Object.keys(wrong).length) return true;
-    choose(wrong, false);
+    amend(wrong);
     return false;
   }
 

@@ -1,18 +1,24 @@
 // What of a view does not fit its model: it is said, and the default takes its place.
 
-import { isRound } from "./catalogue.js";
+import { hasPrior, isAlike, isRound } from "./catalogue.js";
 import { say } from "./dom.js";
+import { NOWHERE } from "./stops.js";
 
 /**
  * @param {import("./store.js").Choice} choice @param {import("./catalogue.js").Model} model @param {import("./catalogue.js").Model|undefined} other
  * @returns {Partial<import("./store.js").Choice>} the defaults of what does not fit; empty where all does
  */
-export function unfit({ label, plane, sampler }, model, other) {
+export function unfit({ label, plane, sampler, point }, model, other) {
   const instead = {}, refuse = (sentence, defaults) => {
     say(sentence, "problem");
     Object.assign(instead, defaults);
   };
-  if (other && (other === model || other.dataset !== model.dataset)) instead.second = "";
+  if (other && (other === model || !isAlike(other, model) || !hasPrior(other) || !hasPrior(model))) instead.second = "";
+  if (!hasPrior(model)) {
+    if (/seed:/.test(point) && point !== NOWHERE) refuse(`${model.abilities.random} The link's random point was left out.`, { point: "" });
+    if (plane !== "axes") refuse("This model has no map to choose: its places are pictures.", { plane: "axes" });
+    return instead;
+  }
   if (/^\d+$/.test(label) && model.conditions.length && +label >= model.conditions.length) {
     refuse(`The model is told one of ${model.conditions.length} classes; there is no class ${label}.`, { label: "" });
   }

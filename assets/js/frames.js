@@ -1,15 +1,14 @@
 // The frames of one row: how a model gets to the stops of a walk, and its pictures between them, coarse first.
 
+import { isSlow } from "./catalogue.js";
 import { describe, encode, invert } from "./considered.js";
 import { howFor } from "./how.js";
 import { oneHot } from "./place.js";
 import { decodeBehind, prepare } from "./roads.js";
 import { through } from "./walks.js";
 
-const PRIOR_ON_A_SPHERE = new Set(["gan", "diffusion", "flow", "flow_matching"]); // their latents are samples of N(0, I): the line between two comes too near to the origin
+const PRIOR_ON_A_SPHERE = new Set(["gan", "dcgan", "diffusion", "unet2d", "flow", "flow_matching"]); // their latents are samples of N(0, I): the line between two comes too near to the origin
 
-/** Whether a model decodes by many steps, so that a frame takes its time. */
-export const isSlow = (model) => !!model.steps;
 /** Whether a model is PCA: that is what a linear autoencoder is. */
 export const isPca = (model) => model.linear;
 export const kindOf = (model) => (isPca(model) ? "pca" : model.family);

@@ -1,15 +1,16 @@
 // The Interpolate page: stops of a walk, one slider, and a row of pictures for every model.
 
-import { modelNamed, shortTitle, usable } from "./catalogue.js";
+import { isAlike, modelNamed, shortTitle, usable } from "./catalogue.js";
 import { measure } from "./curve.js";
 import { copyText, make, refill, say, setOptions } from "./dom.js";
 import { createEnds } from "./ends.js";
 import { crossfade, isPca, kindOf, walkOf } from "./frames.js";
 import { howFor } from "./how.js";
+import { isHidden } from "./lesson.js";
 import { textFor } from "./place.js";
 import { createPlayer } from "./play.js";
 import { chosenStops, keyOf, stopAt } from "./stops.js";
-import { canRedo, canUndo, choose, chosen, isLocal, link, onChange, redo, undo } from "./store.js";
+import { amend, canRedo, canUndo, choose, chosen, isLocal, link, onChange, redo, undo } from "./store.js";
 import { createTakeaway } from "./takeaway.js";
 import { createGrid } from "./walkgrid.js";
 import { createRow } from "./walkrow.js";
@@ -19,7 +20,7 @@ const TASTE = ["gan", "diffusion", "vae", "flow_matching", "flow"]; // which fam
 const WAYS = [["auto", "Each its own way"], ["line", "Straight lines"], ["circle", "Great circles"]], VIEWS = [["rows", "Rows"], ["grid", "Grid"]];
 const WHY_CIRCLES = "Straight lines between codes of an encoder; great circles between latents of N(0, I), where the middle of a line is too near to the origin";
 const DECODING = ["truncation", "steps", "sampler", "guidance"]; // what changes a model's pictures at the same latents
-const MINE = new Set(["tab", "model", "ends", "rows", "walk", "view", "at", "pins", "point", "label", ...DECODING]);
+const MINE = new Set(["tab", "model", "models", "ends", "rows", "walk", "view", "at", "pins", "point", "label", ...DECODING]);
 const FEW = matchMedia("(max-width: 860px)"), tilesNow = () => (FEW.matches ? 5 : 11);
 const press = (text, title, onclick) => make("button", { class: "lp-button", title, onclick }, text);
 
@@ -32,7 +33,7 @@ export function mount(root) {
 
 /** The rows that a person who has chosen none sees: both baselines, the present model, and others that differ from it. */
 function usualRows(model) {
-  const those = usable().filter((one) => one.dataset === model.dataset), pca = those.filter(isPca).sort((a, b) => b.latent_dim - a.latent_dim)[0];
+  const those = usable().filter((one) => isAlike(one, model)), pca = those.filter(isPca).sort((a, b) => b.latent_dim - a.latent_dim)[0];
   const rank = (one) => 100 * (TASTE.includes(one.family) ? TASTE.indexOf(one.family) : TASTE.length) + 50 * (one.conditions.length > 0) - Math.min(one.latent_dim, 40);
   const others = those.filter((one) => one !== model && !isPca(one)).sort((a, b) => rank(a) - rank(b)), families = new Set([model.family]), picked = [];
   for (const one of [...others.filter((other) => !families.has(other.family) && families.add(other.family)), ...others]) if (picked.length < OTHERS && !picked.includes(one)) picked.push(one);
@@ -60,22 +61,22 @@ class Interpolate {
     this.place = make("output", { class: "lp-place-on" });
     this.way = make("select", { "aria-label": "Way", "data-testid": "interpolate-way", title: WHY_CIRCLES,
       onchange: () => choose({ walk: this.way.value }) });
-    this.views = make("div", { class: "lp-layers", role: "group", "aria-label": "View" }, ...VIEWS.map(([value, text]) => make("button", { class: "lp-toggle", "data-view": value, onclick: () => choose({ view: value }, false) }, text)));
-    this.adder = make("select", { "aria-label": "Add a row", "data-testid": "interpolate-add", onchange: () => this.setRows([...this.names, this.adder.value]) });
-    this.back = press("Undo", "Undo (Z)", undo);
-    this.forth = press("Redo", "Redo (Shift Z)", redo);
+    this.views = make("div", { class: "lp-layers lp-way", role: "group", "aria-label": "View" }, ...VIEWS.map(([value, text]) => make("button", { class: "lp-toggle", "data-view": value, onclick: () => choose({ view: value }, false) }, text)));
+    this.adder = make("select", { class: "lp-adder", "aria-label": "Add a row", "data-testid": "interpolate-add", onchange: () => this.setRows([...this.names, this.adder.value]) });
+    [this.back, this.forth] = [press("Undo", "Undo (Z)", undo), press("Redo", "Redo (Shift Z)", redo)];
+    for (const button of [this.back, this.forth]) button.classList.add("lp-undo");
     const slide = make("div", { class: "lp-walkrow lp-slide" }, make("div", { class: "lp-row" }, ...this.player.elements), this.place, make("div", { class: "lp-sliderbox" }, this.slider));
     this.keys = [make("span", { class: "sure" }, "how sure the classifier is"),
       make("span", { class: "far", title: "In the classifier's features; half of the height is how far test pictures are from each other" }, "distance to the nearest test picture"),
       make("span", { class: "steps", title: "The change of the picture from frame to frame; three times the mean at most" }, "change per step")];
     const legend = make("p", { class: "lp-keys" }, ...this.keys);
     this.list = make("div", { class: "lp-walkrows" });
-    this.rowsBox = make("div", { class: "lp-rowsbox" }, slide, this.list, make("div", { class: "lp-row lp-walkfoot" }, this.adder, legend));
-    const bar = make("div", { class: "lp-bar" }, this.views, make("label", {}, "Way ", this.way),
-      make("span", { class: "lp-end" }, this.back, this.forth, press("Copy link", "This view as a link", () => this.copyLink())));
+    this.rowsBox = make("div", { class: "lp-rowsbox" }, slide, this.list, make("div", { class: "lp-row lp-walkfoot" }, make("span", { class: "lp-addrow" }, this.adder), legend));
+    const bar = make("div", { class: "lp-bar" }, this.views, make("label", { class: "lp-way lp-walkway" }, "Way ", this.way),
+      make("span", { class: "lp-end" }, this.back, this.forth, make("button", { class: "lp-button lp-save", title: "This view as a link", onclick: () => this.copyLink() }, "Copy link")));
     this.problem = make("p", { class: "lp-empty", role: "status", hidden: true });
     this.element = make("div", { class: "lp lp-interpolate", "data-testid": "interpolate", "aria-busy": "true" },
-      make("section", { class: "lp-card" }, this.ends.element, this.problem), bar, make("section", { class: "lp-card lp-walkcard" }, this.rowsBox, this.grid.element), this.takeaway.element,
+      make("section", { class: "lp-card lp-stopscard" }, this.ends.element, this.problem), bar, make("section", { class: "lp-card lp-walkcard" }, this.rowsBox, this.grid.element), this.takeaway.element,
       make("p", { class: "lp-help" }, "Drag the slider or any strip. Keys: arrows move, space plays, Z undo."));
     root.replaceChildren(this.element);
   }
@@ -90,15 +91,19 @@ class Interpolate {
     this.place.textContent = this.at.toFixed(2);
     this.list.style.setProperty("--at", this.at);
     for (const { view } of this.rows.values()) view.show(this.at);
+    window.dispatchEvent(new CustomEvent("latent-hand", { detail: () => ({ at: Math.round(1000 * this.at) / 1000 }) })); // a class may see it too
   }
 
-  rest() { choose({ at: Math.round(1000 * this.at) / 1000 }, false); }
+  rest() {
+    choose({ at: Math.round(1000 * this.at) / 1000 }, false);
+    if (chosen().lock.includes("at")) this.show(chosen().at);
+  }
 
   shortcut(event) {
     if (chosen().tab !== "interpolate" || event.altKey || event.target.matches?.("input[type=number], input[type=text], textarea, select, [role=tab], [role=radio], .lp-board")) return;
     const ours = event.target === document.body || this.element.contains(event.target), key = event.key.toLowerCase(), button = event.target.closest?.("button");
     if (!ours) return;
-    const action = key === "z" ? (event.shiftKey ? redo : undo) : event.ctrlKey || event.metaKey ? null
+    const action = key === "z" ? (isHidden("undo") ? null : event.shiftKey ? redo : undo) : event.ctrlKey || event.metaKey ? null
       : { arrowleft: () => this.step(event.shiftKey ? -8 : -1), arrowright: () => this.step(event.shiftKey ? 8 : 1), home: () => this.step(-Infinity), end: () => this.step(Infinity), " ": button ? null : () => this.player.toggle() }[key];
     if (action) event.preventDefault();
     if (action || event.target === document.body) event.stopImmediatePropagation(); // Explore's keys are not ours
@@ -174,19 +179,19 @@ class Interpolate {
 
   /** What belongs to other data goes; stops that the page chose stay when only the model changes, so that models are compared on the same pictures. */
   settle(model, changed) {
-    const { ends, rows } = chosen(), fits = (name) => name === CROSSFADE || modelNamed(name).dataset === model.dataset;
+    const { ends, rows } = chosen(), fits = (name) => name === CROSSFADE || isAlike(modelNamed(name), model);
     const wrong = {};
     if (ends.some((stop) => !fits(stop.model))) wrong.ends = [];
     if (rows.some((name) => !fits(name))) wrong.rows = rows.filter(fits).length > 1 ? rows.filter(fits) : [];
     if (!ends.length && changed.has("model") && this.texts && this.texts.every((stop) => fits(stop.model) && !isLocal(stop.point))) wrong.ends = this.texts;
-    if (Object.keys(wrong).length) choose(wrong, false);
+    if (Object.keys(wrong).length) amend(wrong);
   }
 
   /** The rows that should be there, in their order. */
   arrange(model) {
     const { rows, view, walk } = chosen(), grid = view === "grid";
-    if (this.dataset !== model.dataset) this.rows.clear(); // their canvases have other sizes
-    this.dataset = model.dataset;
+    if (this.shown && !isAlike(this.shown, model)) this.rows.clear(); // their canvases have other sizes
+    this.shown = model;
     this.names = rows.length ? rows : usualRows(model);
     this.rowsBox.hidden = grid;
     this.grid.element.hidden = !grid;
@@ -194,7 +199,7 @@ class Interpolate {
     setOptions(this.way, WAYS, walk);
     this.back.disabled = !canUndo();
     this.forth.disabled = !canRedo();
-    const rest = usable().filter((one) => one.dataset === model.dataset && !this.names.includes(one.name)).map((one) => [one.name, shortTitle(one)]);
+    const rest = usable().filter((one) => isAlike(one, model) && !this.names.includes(one.name)).map((one) => [one.name, shortTitle(one)]);
     setOptions(this.adder, [["", "Add a row …"], ...(this.names.includes(CROSSFADE) ? [] : [[CROSSFADE, "Cross-fade of pixels"]]), ...rest], "");
     this.adder.hidden = !rest.length && this.names.includes(CROSSFADE);
     for (const name of [...this.rows.keys()]) if (!this.names.includes(name)) this.rows.delete(name);

@@ -12,7 +12,7 @@ export function createMaking(card, { onScale }) {
   const steps = slider("steps", { min: 1, max: 100, step: 1 }, null, (value) => choose({ steps: value === model.steps.default ? "" : value }, false));
   const guidance = slider("guidance", { min: 0, max: 8, step: 0.1 }, null, (value) => choose({ guidance: value === model.steps.guidance ? "" : value }, false));
   const select = make("select", { "data-testid": "sampler", onchange: () => choose({ sampler: select.value === model.steps.samplers[0] ? "" : select.value }, false) });
-  const sampler = row(select, make("output"));
+  const sampler = row("sampler", select, make("output"));
   const element = make("div", { class: "lp-making" }, ...[steps, sampler, guidance, truncation].map((one) => one.element));
   let model = null;
 
@@ -37,10 +37,10 @@ export function createMaking(card, { onScale }) {
 }
 
 /** A line of the card: a name, a control, what it says. Greyed out it says why when it is pressed. */
-function row(control, output) {
+function row(key, control, output) {
   const name = make("span");
   let reason = "";
-  const element = make("label", { onclick: () => reason && say(reason) }, name, control, output);
+  const element = make("label", { class: `lp-${key}`, onclick: () => reason && say(reason) }, name, control, output);
   return { element, say(title, why, help) {
     reason = why;
     name.textContent = title;
@@ -55,7 +55,7 @@ function slider(testId, range, onMove, onRelease) {
   let digits = 0;
   const input = make("input", { type: "range", ...range, "data-testid": testId,
     oninput: () => { output.textContent = (+input.value).toFixed(digits); onMove?.(+input.value); }, onchange: () => onRelease(+input.value) });
-  const line = row(input, output);
+  const line = row(testId, input, output);
   return { element: line.element, show(title, value, places, why, help) {
     digits = places;
     input.value = value;

@@ -127,8 +127,8 @@ export function createMap({ onHand, onLeave, testId }) {
   };
 }
 
-/** Pointer, touch and arrow keys to positions on the plane. `now` gives {reach, at}, or null before there is a map. */
-function followHand(element, now, onHand, onLeave) {
+/** Pointer, touch and arrow keys to positions on the plane. `now` gives {reach, at, step of a key}, or null before there is a map. */
+export function followHand(element, now, onHand, onLeave) {
   let dragging = false, stepping = false;
   const toPlane = (event) => {
     const box = element.getBoundingClientRect(), { reach } = now(), clamp = (value) => Math.min(1, Math.max(-1, value)) * reach;
@@ -156,7 +156,7 @@ function followHand(element, now, onHand, onLeave) {
     if (!by) return;
     event.preventDefault();
     stepping = true;
-    const { at, reach } = now(), step = (event.shiftKey ? 0.08 : 0.016) * reach;
+    const { at, reach, step: small = 0.016 * reach } = now(), step = (event.shiftKey ? 5 : 1) * small;
     onHand([at[0] + by[0] * step, at[1] + by[1] * step], false, true);
   });
   element.addEventListener("keyup", (event) => { if (event.key in ARROWS) rest(); });

@@ -1,12 +1,13 @@
 // One model under the hand: its map, its picture, and the nearest test pictures.
 
-import { classNames, className, isRound, loadAtlas, shortTitle } from "./catalogue.js";
+import { classNames, className, hasPrior, isRound, isSlow, loadAtlas, shortTitle } from "./catalogue.js";
 import { make, refill, say } from "./dom.js";
 import { howFor, quickly } from "./how.js";
 import { COLOURS, createMap } from "./map.js";
 import { paint, shapeOf } from "./paint.js";
 import { createPicture } from "./picture.js";
 import { axesOf, oneHot, place } from "./place.js";
+import { createPlaces } from "./places.js";
 import { nearest, planeOfAtlas, planeOfDims, planeOfPoints, roundPlane, sphereOfPoints } from "./plane.js";
 import { classify, decode, decodeBehind, newestWins, prepare, roadOf } from "./roads.js";
 import { choose, chosen } from "./store.js";
@@ -19,7 +20,9 @@ const PATIENCE = 30; // milliseconds that hand and sliders wait for a picture fr
  * @param {{main: boolean, onHand: Function, onLeave: Function, onShown?: (z: Float32Array) => void}} hooks
  */
 export function createPanel({ main, onHand, onLeave, onShown }) {
-  const map = createMap({ onHand, onLeave, testId: main ? "latent-map" : "latent-map-2" });
+  const plain = createMap({ onHand, onLeave, testId: main ? "latent-map" : "latent-map-2" });
+  const places = createPlaces({ onHand, onLeave, testId: main ? "latent-places" : "latent-places-2" }); // instead of a map, for a model that has none
+  let map = plain;
   const picture = createPicture(main ? "latent-picture" : "latent-picture-2");
   const accuracy = make("span", { class: "lp-fact", title: "Leave one out: how often the majority of a code's five nearest neighbours on this map has its class." });
   const name = make("h2", { class: "lp-name" }), near = make("div", { class: "lp-near" });
@@ -63,10 +66,10 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
     state.shown = z;
     map.aim(z);
     picture.canvas.setAttribute("aria-busy", "true");
-    if (state.model.steps) truth.standIn(state, map.tileAt(z), since);
+    if (isSlow(state.model)) truth.standIn(state, map.tileAt(z), since, map === places && places.isExact(z));
     else follow({ z, since });
     clearTimeout(moving);
-    if (state.model.steps || roadOf(state.model) === "browser") move(z);
+    if (isSlow(state.model) || roadOf(state.model) === "browser") move(z);
     else moving = setTimeout(() => move(z), PATIENCE);
     clearTimeout(resting);
     resting = setTimeout(rest, REST);
@@ -75,7 +78,7 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   /** What may wait until the hand rests: the nearest codes, and the verdict said aloud. */
   async function rest() {
     const { model, atlas, shown } = state;
-    if (model.steps && !await truth.compute(state)) return;
+    if (isSlow(model) && !await truth.compute(state)) return;
     picture.tell();
     if (!atlas || isRound(model)) return; // in hundreds of dimensions all codes are equally far
     const found = nearest(atlas, shown, NEIGHBOURS), D = model.latent_dim, labels = found.map(({ index }) => atlas.labels[index]);
@@ -93,9 +96,11 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
     }));
   }
 
-  /** Take on a model, point, class ("none" or a number), plane and layers; the atlas must be loaded. */
-  function become({ model, atlas, z, told, plane: planeText, layers }) {
+  /** Take on a model, point (z, and its text), class ("none" or a number), plane and layers; the atlas must be loaded. */
+  function become({ model, atlas, z, text, told, plane: planeText, layers }) {
     if (state.model !== model) {
+      map = hasPrior(model) ? plain : places;
+      for (const one of [plain, places]) one.element.hidden = one !== map;
       truth.stop();
       picture.of(model);
       name.textContent = shortTitle(model);
@@ -108,9 +113,9 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
     let begin = null;
     state.ready = model.steps ? new Promise((done) => { begin = done; }) : null;
     const shownLayers = isRound(model) ? layers.replace("c", "") : layers;
-    map.show({ model, plane: state.plane, atlas, z, y: state.y, how: quickly(model), layers: shownLayers, classes: classNames(model, atlas), ready: state.ready });
+    map.show({ model, plane: state.plane, atlas, z, text, y: state.y, how: quickly(model), layers: shownLayers, classes: classNames(model, atlas), ready: state.ready });
     show(z);
-    if (model.steps) {
+    if (isSlow(model)) {
       clearTimeout(resting);
       rest().finally(begin);
     }
@@ -126,12 +131,12 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
     show(state.shown);
   }
 
-  return { map, picture, name, accuracy, near, state, show, become, scale };
+  return { get map() { return map; }, maps: [plain.element, places.element], picture, name, accuracy, near, state, show, become, scale };
 }
 
 /** The plane that a text asks for; where it cannot be had, the standard one and a sentence. */
 function planeFor(model, atlas, text) {
-  const size = model.latent_dim, round = isRound(model);
+  const size = model.latent_dim, round = isRound(model) && hasPrior(model);
   const standard = () => (round ? roundPlane(axesOf(model, atlas)) : atlas && size > 1 ? planeOfAtlas(atlas, size) : planeOfDims(size, 0, 1));
   if (text === "axes") return standard();
   const [kind, rest] = text.split(":");

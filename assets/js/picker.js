@@ -1,43 +1,65 @@
 // The head of the page: which model, what it is, where it runs, light or dark.
 
-import { device, loadCatalogue, shortTitle, usable } from "./catalogue.js";
+import { device, hasRoad, loadCatalogue, modelNamed, shortTitle, usable } from "./catalogue.js";
+import { joinClass } from "./classroom.js";
 import { make, refill, say } from "./dom.js";
+import { embed, embedButton, embedLine } from "./embed.js";
+import { ABOUT_SCORES, parametersText, scores } from "./facts.js";
+import { keepingNote } from "./keeping.js";
+import { beginLesson, bigButton } from "./lesson.js";
+import { liveOnSpace } from "./outer.js";
 import { setRoad } from "./roads.js";
-import { choose, chosen, onChange, readAddress } from "./store.js";
+import { choose, chosen, keepTo, onChange, readAddress, tellSource } from "./store.js";
 import { followTabs } from "./tabs.js";
+import { take } from "./taking.js";
+import { askWish, wishLine } from "./wish.js";
 
-const WHERE = { browser: () => "in your browser", server: () => `on the server (${device()})`, mosaic: () => "a stand-in from the map" };
+const WHERE = { browser: () => "in your browser", server: () => `on the server (${device()})`, mosaic: () => "a stand-in from the map", kept: () => "kept with the model" };
 const ROADS = { auto: "Automatic", browser: "In this browser", server: "On the server" };
 
-/** @param {HTMLElement} root @param {{firstModel: string, title: string}} page */
-export async function mount(root, { firstModel, title }) {
+/**
+ * @param {HTMLElement} root
+ * @param {{firstModel: string, title: string, space: string, keeps: boolean, wish: string}} page space: owner/name of the Space that this is;
+ *   keeps: whether its disk outlives a sleep; wish: the Hub's name of the model that the page is for
+ */
+export async function mount(root, page) {
+  const { firstModel, title, space, keeps, wish } = page;
+  embed();
+  liveOnSpace(space);
   const themes = make("button", { class: "lp-icon", title: "Light or dark", "aria-label": "Switch between light and dark", onclick: switchTheme }, "◐");
   const picker = make("div", { class: "lp-picker", role: "radiogroup", "aria-label": "Model", "data-testid": "model-picker" });
   const sets = make("div", { class: "lp-sets", role: "group", "aria-label": "Data" });
   const about = make("div", { class: "lp-about" }), where = make("span", { class: "lp-where" });
   const road = make("select", { class: "lp-road", "aria-label": "Where pictures are computed", "data-testid": "road",
     onchange: () => choose({ road: road.value }, false) }, ...Object.entries(ROADS).map(([value, text]) => make("option", { value }, text)));
+  const classButton = make("span", { class: "lp-classplace" });
   root.replaceChildren(make("div", { class: "lp lp-head" },
-    make("div", { class: "lp-top" }, make("h1", {}, title), sets, make("div", { class: "lp-right" }, where, road, themes)), picker, about));
+    make("div", { class: "lp-top" }, make("h1", {}, title), sets, make("div", { class: "lp-right" }, space && keepingNote(keeps), where, make("span", { class: "lp-roadbox" }, road), classButton, embedButton(title), bigButton(), themes)), picker, about));
   restoreTheme();
   stickTo(root, picker);
 
-  let catalogue;
+  const named = new URLSearchParams(location.search).has("model");
+  let catalogue, wished = null;
   try {
+    wished = wish && await askWish(); // before the catalogue, which then has it
     catalogue = await loadCatalogue();
   } catch (error) {
     picker.textContent = error.message;
     return;
   }
   for (const broken of catalogue.models.filter((model) => model.error)) say(broken.error, "problem");
-  const models = usable();
+  let models = usable();
   if (!models.length) {
-    picker.textContent = "There is no model yet. Put a checkpoint folder into checkpoints/, or train a recipe with python -m genmodels.train, then reload.";
-    return;
+    picker.textContent = "There is no model yet. Fetch one below, in Models; or put a checkpoint folder into checkpoints/ and reload.";
+    window.addEventListener("latent-catalogue", () => mount(root, page), { once: true });
+    return followTabs();
   }
-  const first = models.some((model) => model.name === firstModel) ? firstModel : models[0].name;
+  tellSource((name) => { const source = modelNamed(name)?.source; return source ? `${source.repo}@${source.commit}` : ""; });
+  const first = (modelNamed(wished?.name) ?? modelNamed(firstModel) ?? models[0]).name;
   readAddress({ models: models.map((model) => model.name), firstModel: first });
+  beginLesson();
   followTabs();
+  if (hasRoad("class")) joinClass(classButton);
 
   /** The model of another data set that is most like the present one. */
   function twin(dataset) {
@@ -45,9 +67,15 @@ export async function mount(root, { firstModel, title }) {
     const likeness = (model) => 2 * (model.family === now?.family) + (model.latent_dim === now?.latent_dim);
     return those.sort((a, b) => likeness(b) - likeness(a))[0];
   }
-  function take(model) {
-    const { second } = chosen(), other = models.find((one) => one.name === second);
-    choose({ model: model.name, point: "", label: "", plane: "axes", steps: "", sampler: "", guidance: "", truncation: 1, second: other && other !== model && other.dataset === model.dataset ? second : "" });
+
+  /** Models have come or gone. */
+  function changed() {
+    const { model } = chosen();
+    if (!usable().length) return location.reload(); // the page of nobody's model is another one
+    models = usable();
+    const instead = modelNamed(first) ?? models[0];
+    if (!modelNamed(model)) say(`The model ${model} is not here any more; this is ${instead.title}.`, "problem");
+    keepTo(models.map((one) => one.name), instead.name);
   }
 
   function draw() {
@@ -78,8 +106,11 @@ export async function mount(root, { firstModel, title }) {
     where.className = `lp-where ${taken}`;
     where.textContent = `${WHERE[taken]()} · ${ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(1)} s`}`;
   });
-  onChange((_, changed) => { if (changed.has("model") || changed.has("road")) draw(); });
+  onChange((_, changed) => { if (["model", "models", "road"].some((name) => changed.has(name))) draw(); });
+  window.addEventListener("latent-catalogue", changed);
   draw();
+  root.firstChild.prepend(embedLine(title, () => modelNamed(chosen().model)?.title ?? ""));
+  if (wish && !wished?.name) root.firstChild.append(wishLine(wished, named, (name) => take(modelNamed(name))));
   window.dispatchEvent(new Event("latent-ready"));
   window.latentReady = true;
 }
@@ -93,17 +124,8 @@ function stickTo(root, picker) {
 
 /** One line of facts. @param {import("./catalogue.js").Model} model */
 function describe(model) {
-  const m = model.metrics, facts = [
-    model.family_title, `${model.latent_dim} numbers per picture`,
-    model.parameters >= 1e6 ? `${(model.parameters / 1e6).toFixed(1)} M parameters` : `${Math.round(model.parameters / 1000)} k parameters`,
-    m.fd_ratio && `FD ${m.fd_ratio.toFixed(2)} of PCA's`, m.sure && `${Math.round(100 * m.sure)} % of samples sure`,
-    m.bits_per_dim && `${m.bits_per_dim.toFixed(2)} bits per pixel`,
-    m.nelbo > 0 ? `negative ELBO ${m.nelbo.toFixed(1)} nats` : m.mse && `squared error ${m.mse.toFixed(4)}`,
-    m.label_kept && `${Math.round(100 * m.label_kept)} % of reconstructions keep their class`,
-    model.conditions.length && "told the class", model.licence,
-  ];
-  return make("span", { title: "Measured on the test set; lower is better, but for shares. FD is the Fréchet distance of samples to test pictures, "
-    + "beside that of PCA with a mixture; sure are samples of which the classifier is at least 90 % sure. The model card has the rest." }, facts.filter(Boolean).join("  ·  "));
+  const facts = [model.family_title, `${model.latent_dim} numbers per picture`, parametersText(model.parameters), ...scores(model), model.conditions.length && "told the class", model.licence];
+  return make("span", { title: ABOUT_SCORES }, facts.filter(Boolean).join("  ·  "));
 }
 
 function switchTheme() {

@@ -4,6 +4,8 @@ import { classifierNamed } from "./catalogue.js";
 import { make } from "./dom.js";
 import { paint, shapeOf } from "./paint.js";
 
+const FINE = 100; // pixels: a picture of so many is worth the whole width
+
 /** @param {string} testId */
 export function createPicture(testId) {
   const canvas = make("canvas", { class: "lp-large", "data-testid": testId, "data-road": "server", "data-ms": "0", role: "img" });
@@ -19,6 +21,7 @@ export function createPicture(testId) {
     mark("");
     seen.hidden = !classes.length;
     element.classList.toggle("alone", seen.hidden);
+    element.classList.toggle("fine", model.image_shape[1] >= FINE);
     name.textContent = "–";
     sure.textContent = "\u00a0";
     canvas.setAttribute("aria-label", "The decoded picture");

@@ -5,7 +5,7 @@ import { make, refill, say } from "./dom.js";
 import { howFor, quickly } from "./how.js";
 import { paint, shapeOf } from "./paint.js";
 import { oneHot, place, toldAt } from "./place.js";
-import { decodeBehind } from "./roads.js";
+import { decodeBehind, keptPicture } from "./roads.js";
 import { choose, chosen } from "./store.js";
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -63,8 +63,8 @@ export function createPins() {
 export async function thumbnail(canvas, { model: name, point, label }) {
   const model = modelNamed(name), atlas = await loadAtlas(model);
   try {
-    const z = place(model, atlas, point);
-    paint(canvas, await decodeBehind(model, z, oneHot(model, [toldAt(model, atlas, point, label)]), 1, quickly(model)), shapeOf(model.image_shape));
+    const made = () => decodeBehind(model, place(model, atlas, point), oneHot(model, [toldAt(model, atlas, point, label)]), 1, quickly(model));
+    paint(canvas, keptPicture(model, atlas, point) ?? await made(), shapeOf(model.image_shape));
   } catch (error) {
     canvas.title = error.message;
   }

@@ -1,5 +1,6 @@
 // Random points: from N(0, I), named by a seed alone, or from what was fitted to a model's codes.
 
+import { hasPrior } from "./catalogue.js";
 import { prior } from "./considered.js";
 import { make } from "./dom.js";
 import { textFor } from "./place.js";
@@ -23,8 +24,8 @@ export function createKinds() {
   const element = make("select", { "aria-label": "What random points are drawn from", "data-testid": "random", onchange: () => choose({ random: element.value }, false) }, ...options);
   function show(model) {
     for (const option of options) option.disabled = !model.samplers.includes(option.value);
-    element.disabled = model.samplers.length < 2;
-    element.title = element.disabled ? WHY : "N(0, I), or a cloud that was fitted to the codes of training pictures";
+    element.disabled = model.samplers.length < 2 || !hasPrior(model);
+    element.title = !hasPrior(model) ? model.abilities.random : element.disabled ? WHY : "N(0, I), or a cloud that was fitted to the codes of training pictures";
     element.value = kindFor(model);
   }
   return { element, show };

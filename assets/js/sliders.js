@@ -1,6 +1,6 @@
 // One slider per latent dimension, in sigmas, the strongest first.
 
-import { isRound } from "./catalogue.js";
+import { hasPrior, isRound } from "./catalogue.js";
 import { make } from "./dom.js";
 
 const SHOWN = [8, 16], END = 3, KEY_REST = 300; // milliseconds after the last key that make one release of many
@@ -23,7 +23,7 @@ export function createSliders({ onMove, onRelease }) {
   function of(model) {
     clearTimeout(resting);
     const round = isRound(model), D = model.latent_dim;
-    none.textContent = round ? `The latent of this model is ${model.latent_shape.length > 1 ? "a picture of noise" : "as long as a picture"}, ${D} numbers of which none means anything alone: `
+    none.textContent = !hasPrior(model) ? model.abilities.random : round ? `The latent of this model is ${model.latent_shape.length > 1 ? "a picture of noise" : "as long as a picture"}, ${D} numbers of which none means anything alone: `
       + "use the map, Random and pins." : "";
     const effects = model.metrics.effects ?? [], names = model.metrics.names ?? [], strongest = Math.max(...effects, 1e-9);
     const order = Array.from({ length: round ? 0 : D }, (_, k) => k).sort((a, b) => (effects[b] ?? 0) - (effects[a] ?? 0));

@@ -1,10 +1,10 @@
 // The stops of a walk: from the texts in the address to pictures, and the stops that the page chooses itself.
 
-import { className, loadAtlas, modelNamed } from "./catalogue.js";
+import { className, hasPrior, loadAtlas, modelNamed } from "./catalogue.js";
 import { describe } from "./considered.js";
 import { howFor } from "./how.js";
 import { oneHot, place, toldAt } from "./place.js";
-import { decodeBehind } from "./roads.js";
+import { decodeBehind, keptPicture } from "./roads.js";
 
 /**
  * @typedef {Object} Stop a stop whose numbers are known
@@ -13,6 +13,7 @@ import { decodeBehind } from "./roads.js";
  * @property {string} key the same for the same stop
  */
 const known = new Map(); // stops by key
+export const NOWHERE = "0*seed:0"; // the latent zero, where a model without a prior stands until it has been shown a picture
 
 export const keyOf = (text) => JSON.stringify([text.model, text.point, text.label, howFor(modelNamed(text.model))]);
 
@@ -25,9 +26,12 @@ export function stopAt(text) {
 
 async function resolved({ model: name, point, label }, key) {
   const model = modelNamed(name), atlas = await loadAtlas(model), z = place(model, atlas, point), told = toldAt(model, atlas, point, label);
-  const pixels = await decodeBehind(model, z, oneHot(model, [told]), 1, howFor(model));
-  return { model, point, label, told, z, pixels, seen: await classOf(model, told, pixels), key };
+  const pixels = keptPicture(model, atlas, point) ?? await decodeBehind(model, z, oneHot(model, [told]), 1, howFor(model));
+  return { model, point, label, told, z, pixels, seen: pictured(model, atlas, point) || await classOf(model, told, pixels), key };
 }
+
+/** What the picture of a model without prior is of: its own code says that for sure. */
+const pictured = (model, atlas, point) => (!hasPrior(model) && /^atlas:\d+$/.test(point) ? String(atlas.labels[+point.slice(6)]) : "");
 
 /** The class that a model was told, else what the classifier sees; "" where there is neither, and where it cannot be asked: each row says so. */
 async function classOf(model, told, pixels) {
@@ -57,6 +61,7 @@ const ORDER = [3, 7, 0, 5, 2, 4, 6, 1]; // classes in an order in which neighbou
 /** Stops of one model that differ, for a person who has chosen none: typical pictures of some classes where a classifier tells them apart, its gallery, random ones. */
 export async function chosenStops(model, count) {
   const atlas = await loadAtlas(model), classes = atlas && model.classifier ? ORDER.filter((label) => atlas.labels.includes(label)) : [];
+  if (!hasPrior(model)) return Array.from({ length: count }, (_, k) => ({ model: model.name, point: atlas ? `atlas:${k % atlas.count}` : NOWHERE, label: "" }));
   const points = classes.length > 1 ? classes.map((label) => typicalOf(model, atlas, label)) : (model.metrics.gallery ?? []).map(({ point }) => point);
   for (let seed = 1; points.length < count; seed++) points.push(`seed:${seed}`);
   const label = (k) => (atlas || !model.conditions.length ? "" : String(ORDER[k % ORDER.length] % model.conditions.length)); // an atlas says itself which class a point is
@@ -64,7 +69,7 @@ export async function chosenStops(model, count) {
 }
 
 /** The point at which the map stands when the address names none. */
-export const startOf = (model, atlas) => model.metrics.gallery?.[0]?.point ?? (atlas ? "atlas:0" : "seed:0");
+export const startOf = (model, atlas) => model.metrics.gallery?.[0]?.point ?? (atlas ? "atlas:0" : hasPrior(model) ? "seed:0" : NOWHERE);
 
 /** What a stop shows, in words. @param {Stop} stop */
 export const shows = ({ model, seen }) => (seen === "" ? "" : className(model, +seen));

@@ -38,7 +38,7 @@ export function createTakeaway(scene) {
     return button;
   });
   let busy = false;
-  return { element: make("div", { class: "lp-row lp-takeaway", role: "group", "aria-label": "Save the walk" }, make("span", {}, "Save as"), ...buttons) };
+  return { element: make("div", { class: "lp-row lp-takeaway lp-save", role: "group", "aria-label": "Save the walk" }, make("span", {}, "Save as"), ...buttons) };
 }
 
 /** A canvas for pictures on white, and a pencil. */

@@ -1,9 +1,9 @@
 // A grid between four corners: one model's pictures across and down, and the one under the hand large.
 
-import { className, classifierNamed, shortTitle } from "./catalogue.js";
+import { className, classifierNamed, isSlow, shortTitle } from "./catalogue.js";
 import { describe } from "./considered.js";
 import { make } from "./dom.js";
-import { endsOf, flat, isSlow, unscaled, wayOf } from "./frames.js";
+import { endsOf, flat, unscaled, wayOf } from "./frames.js";
 import { paint, shapeOf } from "./paint.js";
 import { decodeBehind, newestWins } from "./roads.js";
 import { patch } from "./walks.js";

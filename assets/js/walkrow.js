@@ -23,7 +23,7 @@ export function createRow({ name, kind, title, model, onScrub, onRemove, onExplo
   const dot = make("b"), cursor = make("i", { class: "lp-cursor", "aria-hidden": "true" }, make("i", {}, dot)), progress = make("i", { class: "lp-progress", "aria-hidden": "true" });
   const track = make("div", { class: "lp-track" }, strip, make("div", { class: "lp-curvebox" }, curve.element), cursor, progress);
   const explore = onExplore && make("button", { class: "lp-quiet", title: "Go on with this picture in Explore", "aria-label": `Show the present picture of ${title} in Explore`, onclick: onExplore }, "Explore ↗");
-  const remove = make("button", { class: "lp-quiet", title: "Remove this row", "aria-label": `Remove the row ${title}`, onclick: onRemove }, "×");
+  const remove = make("button", { class: "lp-quiet lp-removerow", title: "Remove this row", "aria-label": `Remove the row ${title}`, onclick: onRemove }, "×");
   const element = make("section", { class: "lp-walkrow", "data-testid": `interpolate-row-${kind}`, "data-model": name, "data-frame": "-1", "data-frames": "0", "aria-label": title },
     make("div", { class: "lp-walkname" }, make("strong", {}, title), how, summary, make("div", { class: "lp-walkdo" }, explore, remove)),
     make("div", { class: "lp-nowbox" }, now, verdict), track, problem);

@@ -91,7 +91,7 @@ def linear_axes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     size = codes.shape[1]
     if size <= 2:
         return np.eye(2, size, dtype=np.float32), np.zeros(size, np.float32)
-    pca = PCA(2, svd_solver="covariance_eigh").fit(codes.astype(np.float64))
+    pca = PCA(2, svd_solver="covariance_eigh" if len(codes) > size else "full").fit(codes.astype(np.float64))
     largest = np.take_along_axis(pca.components_, abs(pca.components_).argmax(1)[:, None], axis=1)
     return (pca.components_ * np.sign(largest)).astype(np.float32), pca.mean_.astype(np.float32)
 

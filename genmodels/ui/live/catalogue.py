@@ -10,18 +10,26 @@ import numpy as np
 
 from ...datasets import DATASETS
 from ...engine import Engine
+from ...hub.source import SOURCE, read
 from ...models import ABILITIES, LatentModel
+from ..theme import ASSETS
 
-LARGEST = 8 << 20  # bytes of weights that are sent to a browser
+LARGEST = 16 << 20  # bytes of weights that are sent to a browser, as float32
 ACRONYMS = {"mnist", "pca", "ae", "vae", "cvae", "gan", "cgan"}
 FAMILIES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder", "gan": "GAN", "diffusion": "Diffusion model",
-            "flow": "Normalizing flow", "flow_matching": "Flow matching"}  # any other by its own name
-SCALED = {"gan": "Truncation", "flow": "Temperature", "flow_matching": "Temperature"}  # whose latents may be scaled, and the word for it
+            "flow": "Normalizing flow", "flow_matching": "Flow matching", "dcgan": "DCGAN generator",
+            "unet2d": "Diffusion U-Net", "autoencoder_kl": "Spatial autoencoder (KL)",
+            "autoencoder_tiny": "Spatial autoencoder (tiny)"}  # any other by its own name
+SCALED = {"gan": "Truncation", "dcgan": "Truncation", "flow": "Temperature", "flow_matching": "Temperature"}  # whose latents may be scaled, and the word for it
+BUNDLED = ASSETS.parent / "checkpoints"
 FORMAT = b"2"  # goes up when atlas_for_browser writes something else, so that no browser keeps an old one
+OF_SAMPLES = ("fd_ratio", "sure", "precision", "recall")  # measured on pictures that the model makes
+UNKNOWN = {"hub": "From the Hub"}  # what models are grouped as whose data nobody here knows
 MOST_PLACES = 32  # in a gallery
 MOST_CODES = 10_000  # in an atlas
 HEADER = 1024  # bytes of the atlas that list its arrays; a multiple of 8, so that the arrays are aligned
-ARRAYS = {"codes": "<f4", "seed": "<u4", "labels": "u1", "xy": "<f4", "axes": "<f4", "centre": "<f4", "std": "<f4", "reach": "<f4"}
+ARRAYS = {"codes": "<f4", "seed": "<u4", "labels": "u1", "xy": "<f4", "axes": "<f4", "centre": "<f4", "std": "<f4", "reach": "<f4",
+          "pictures": "u1"}
 
 
 def catalogue(engine: Engine) -> dict:
@@ -38,7 +46,7 @@ def catalogue(engine: Engine) -> dict:
         except Exception as error:  # whatever a stranger's folder does, the others are listed
             logging.warning("checkpoint %s is left out: %s", name, error)
             said = str(error) if str(error).startswith(name) else f"{name} cannot be used: {error}"
-            models.append({"name": name, "title": title(name), "error": said})
+            models.append({"name": name, "title": title(name), "error": said} | _whence(engine, name))
     return {"models": models, "classifiers": classifiers, "device": engine.device_name}
 
 
@@ -50,22 +58,48 @@ def title(name: str) -> str:
 
 def _model(engine: Engine, name: str) -> dict:
     checkpoint, model = engine.checkpoint(name), engine.blueprint(name)
-    about, metrics = checkpoint.about, checked_metrics(checkpoint.metrics(), int(np.prod(model.latent_shape)))
+    about, metrics = checkpoint.about, checked_metrics(_with_samples(checkpoint.metrics()), int(np.prod(model.latent_shape)))
     size = (checkpoint.folder / "model.safetensors").stat().st_size
-    dataset, steps = DATASETS.get(str(about["dataset"])), _steps(model)
+    dataset, steps, parameters = DATASETS.get(str(about["dataset"])), _steps(model), sum(p.numel() for p in model.parameters())
+    onnx = address(engine, name, "decoder.onnx")
     return {
         "name": name, "title": title(name), "family": about["family"], "family_title": FAMILIES.get(about["family"], title(about["family"])),
-        "dataset": about["dataset"],
-        "dataset_title": dataset.TITLE if dataset else str(about["dataset"]),
+        **_pictures(about["dataset"], model.image_shape),
         "latent_dim": prod(model.latent_shape), "latent_shape": list(model.latent_shape), "image_shape": list(model.image_shape),
         "conditions": list(model.conditions), "classes": list(dataset.CLASSES) if dataset else [],
-        "abilities": {"decode": True} | {ability: model.can(ability) or why for ability, why in ABILITIES.items()},
-        "parameters": sum(p.numel() for p in model.parameters()), "bytes": size, "licence": about["licence"], "hash": checkpoint.hash,
+        "abilities": {"decode": True, "random": not model.PRIOR or model.PRIOR} | {ability: model.can(ability) or why for ability, why in ABILITIES.items()},
+        "heavy": model.HEAVY, "parameters": parameters, "bytes": size, "licence": about["licence"], "hash": checkpoint.hash,
+        "terms": dataset.TERMS if dataset else "",
         "metrics": metrics, "classifier": engine.classifier_for(name), "samplers": list(checkpoint.samplers()),
         "steps": steps, "scaled": SCALED.get(about["family"]), "linear": getattr(model.config, "net", "") == "linear",
-        "onnx": address(engine, name, "decoder.onnx"), "atlas": address(engine, name, "atlas.bin"),
-        "browser": steps is None and size <= LARGEST,
-    }
+        "onnx": onnx, "atlas": address(engine, name, "atlas.bin"),
+        "browser": bool(onnx) and 4 * parameters <= LARGEST,
+    } | _whence(engine, name)
+
+
+def _pictures(name: str, shape: tuple[int, ...]) -> dict:
+    """The data set as the page groups models by it: only those whose pictures are of one shape stand side by side."""
+    known, (channels, height, width) = DATASETS.get(name), shape
+    if known and tuple(known.IMAGE_SHAPE) == tuple(shape):
+        return {"dataset": name, "dataset_title": known.TITLE}
+    base = known.TITLE.split(" (")[0] if known else UNKNOWN.get(name, name)
+    return {"dataset": f"{name}-{height}x{width}x{channels}", "dataset_title": f"{base}, {height} × {width}" + (" grey" if channels == 1 else "")}
+
+
+def _whence(engine: Engine, name: str) -> dict:
+    """Where a model comes from: "bundled", "own", or "fetched" with its source on the Hub and the account of what was found there."""
+    folder = engine.checkpoint(name).folder
+    came = origin(folder)
+    source = read(folder) if came == "fetched" else None
+    if source is None or not source.repo:  # not from the Hub, or its source is damaged
+        return {"origin": came, "source": None}
+    return {"origin": came, "title": source.repo.split("/")[-1],
+            "source": {"repo": source.repo, "revision": source.revision, "commit": source.commit, "account": list(source.account)}}
+
+
+def origin(folder: Path) -> str:
+    """"fetched" from the Hub, "bundled" with this program, or the "own" of whoever runs it."""
+    return "fetched" if (folder / SOURCE).exists() else "bundled" if folder.parent == BUNDLED else "own"
 
 
 def _steps(model: LatentModel) -> dict | None:
@@ -79,12 +113,19 @@ def _steps(model: LatentModel) -> dict | None:
             "guidance": getattr(model.config, "guidance", 1.0) if model.conditions else None}
 
 
+def _with_samples(metrics):
+    """The numbers of pictures made from N(0, I) beside the others, where they were measured."""
+    made = metrics.get("generated") if isinstance(metrics, dict) else None
+    normal = made.get("normal") if isinstance(made, dict) else None
+    return metrics | {key: normal[key] for key in OF_SAMPLES if key in normal} if isinstance(normal, dict) else metrics
+
+
 def checked_metrics(metrics, size: int) -> dict:
     """What the page shows of metrics.json, for latents of `size` numbers; ValueError names the entry that does not fit."""
     if not isinstance(metrics, dict):
         raise ValueError("metrics.json must hold a JSON object.")
     fits = {
-        **dict.fromkeys(("mse", "nelbo", "bits_per_dim", "label_kept", "fd_ratio", "sure", "precision", "recall"), _is_number),
+        **dict.fromkeys(("mse", "nelbo", "bits_per_dim", "label_kept", *OF_SAMPLES), _is_number),
         "effects": lambda value: isinstance(value, list) and len(value) == size and all(map(_is_number, value)),
         "names": lambda value: isinstance(value, list) and len(value) == size and all(
             one is None or isinstance(one, dict) and isinstance(one.get("name"), str) and _is_number(one.get("r")) for one in value),
@@ -113,7 +154,7 @@ def address(engine: Engine, name: str, file: str) -> str | None:
         content = sha256(FORMAT + path.read_bytes()).hexdigest()[:16] if path.exists() else None
     else:
         model = engine.blueprint(name)
-        kind = "classifier.onnx" if not isinstance(model, LatentModel) else None if model.can("path") else "decoder.onnx"
+        kind = "classifier.onnx" if not isinstance(model, LatentModel) else None if model.can("path") or model.HEAVY else "decoder.onnx"
         content = engine.onnx_hash(name) if file == kind else None
     return f"/live/models/{name}/{content}/{file}" if content else None
 
@@ -121,7 +162,7 @@ def address(engine: Engine, name: str, file: str) -> str | None:
 def atlas_for_browser(path: Path) -> bytes:
     """atlas.npz as 1,024 bytes of JSON, {"arrays": [{name, dtype, shape, offset}]} and a line's end, then the arrays.
 
-    Little-endian, float16 widened to float32; an offset counts from the start of the file and is a multiple of 8. Codes that
+    Little-endian, float16 widened to float32, pictures as uint8 [N, H, W, C]; an offset counts from the start of the file and is a multiple of 8. Codes that
     are draws of a seed stay the seed: the browser draws them itself. ValueError if the file is not an atlas.
     """
     entries, parts, offset = [], [], HEADER
@@ -141,11 +182,12 @@ def atlas_for_browser(path: Path) -> bytes:
 
 def _check_atlas(name: str, arrays: dict[str, np.ndarray]) -> None:
     """ValueError in words if a page could not draw these arrays."""
-    if missing := set(ARRAYS) - {"std", "codes" if "seed" in arrays else "seed"} - set(arrays):
+    if missing := set(ARRAYS) - {"std", "pictures", "codes" if "seed" in arrays else "seed"} - set(arrays):
         raise ValueError(f"{name}: atlas.npz has no {min(missing)}.")
     shape = arrays["codes"].shape if "codes" in arrays else (arrays["labels"].size, arrays["centre"].size)
     count, size = (shape[0], int(np.prod(shape[1:]))) if len(shape) > 1 else (0, 0)
-    shapes = {"labels": (count,), "xy": (count, 2), "axes": (min(2, size), size), "centre": (size,), "reach": (), "std": shape, "seed": ()}
+    shapes = {"labels": (count,), "xy": (count, 2), "axes": (min(2, size), size), "centre": (size,), "reach": (), "std": shape, "seed": (),
+              "pictures": (count, *arrays["pictures"].shape[1:]) if "pictures" in arrays else ()}
     if not 1 <= count <= MOST_CODES:
         raise ValueError(f"{name}: atlas.npz must hold 1 to {MOST_CODES} codes.")
     for key, shape in shapes.items():
