@@ -16,7 +16,7 @@ from .live_kit import CODES, catalogue, model
 def test_the_catalogue_says_what_a_page_needs_to_know(client):
     entry = model(client, "vae")
     assert entry["latent_dim"] == 3 and entry["latent_shape"] == [3] and entry["image_shape"] == [1, 8, 8]
-    assert entry["abilities"] == ABILITIES | dict.fromkeys(("decode", "encode", "posterior", "log_likelihood"), True)
+    assert entry["abilities"] == ABILITIES | dict.fromkeys(("decode", "random", "encode", "posterior", "log_likelihood"), True)
     assert entry["dataset_title"] == "Small digits (8x8)" and entry["licence"] == "apache-2.0"
     assert entry["metrics"] == {"label_kept": 0.9} and entry["classifier"] == "digits-classifier" and entry["browser"] is True
     assert entry["parameters"] == sum(p.numel() for p in tiny_model("vae").parameters())

@@ -18,6 +18,7 @@ FETCHES = ("file=http:", "file=https:", "/file/http:", "/file/https:", "/proxy="
 CLOSED = ("/gradio_api/openapi.json", "/gradio_api/vibe-", "/gradio_api/undo-vibe-", "/gradio_api/dev/", "/gradio_api/profiling",
           "/gradio_api/run-history", "/gradio_api/runs", "/monitoring")  # Gradio's own doors that no page of ours uses
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
+UNFRAMED = (b"content-security-policy", b"frame-ancestors 'self'")
 
 
 class Gate:
@@ -26,11 +27,12 @@ class Gate:
     A request needs a Host that is ours: this machine's loopback names, the bound host, `hosts`. Bound to every address, any IP address
     and this machine's name serve too: a foreign name server can give its own name our address, but it cannot make the browser
     send a bare address. An Origin must be the Host itself or one of `hosts`: another site, or another program on this machine, has no business here.
-    Bodies are counted as they come, so that chunked ones are bounded as well.
+    Bodies are counted as they come, so that chunked ones are bounded as well. Other sites may frame embedded views (?embed=true), which
+    lead to nothing that could be deleted or published by a click that was meant for something else; with `framed` (a Space), any page.
     """
 
-    def __init__(self, app: App, *, bound: str = "127.0.0.1", hosts: Iterable[str] = (), largest_body: int = LARGEST_BODY):
-        self.app, self.largest_body = app, largest_body
+    def __init__(self, app: App, *, bound: str = "127.0.0.1", hosts: Iterable[str] = (), framed: bool = False, largest_body: int = LARGEST_BODY):
+        self.app, self.framed, self.largest_body = app, framed, largest_body
         self.extra = {_name(host) for host in hosts}
         self.names = self.extra | {*LOOPBACK, _name(bound)}
         self.everywhere = _name(bound) in EVERYWHERE
@@ -84,6 +86,7 @@ class Gate:
     async def _bounded(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Let a request in, count its body, and answer in the app's place when it grows too large."""
         seen, started = 0, False
+        headers = HEADERS if self.framed or b"embed=true" in scope.get("query_string", b"").split(b"&") else (*HEADERS, UNFRAMED)
 
         async def counted() -> Message:
             nonlocal seen
@@ -100,7 +103,7 @@ class Gate:
             if message["type"] == "http.response.start":
                 started = True
                 said = {name.lower() for name, _ in message.get("headers", ())}
-                message["headers"] = [*message.get("headers", ()), *(header for header in HEADERS if header[0] not in said)]
+                message["headers"] = [*message.get("headers", ()), *(header for header in headers if header[0] not in said)]
             await send(message)
 
         try:

@@ -16,9 +16,20 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
+try:
+    import resource
+except ImportError:  # Windows, which has no such limit
+    resource = None
+
 from .gate import Gate
+from .leaving import Farewell, Leaving
+from .ready import Ready
+from .shares import Shares
+from .visitors import Visitors
 
 FAREWELL = 8.0  # seconds that stopping may take before the process ends anyway
+GRACEFUL = 2  # of them for connections that do not close by themselves
+MANY = 4096  # files that may be open: a class of a hundred browsers has a thousand connections
 LOOK = {"theme", "css", "css_paths", "js", "head", "head_paths", "favicon_path", "i18n"}  # the options of launch() that are the page's
 SWITCHES = ("GRADIO_ALLOWED_PATHS", "GRADIO_DEBUG")  # Gradio prefers these to our [] and False; everything else we say wins
 
@@ -32,6 +43,7 @@ class Running:
     url: str
     port: int
     blocks: gr.Blocks
+    leaving: Leaving
 
     def close(self) -> None:
         self.blocks.close(verbose=False)
@@ -51,12 +63,13 @@ class Health:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data_dir: Path, hosts: Iterable[str] = (),
+def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data_dir: Path, hosts: Iterable[str] = (), framed: bool = False,
            middleware: Iterable[Middleware] = (), look: Mapping[str, Any] | None = None, root_path: str = "") -> Running:
     """Serve a page from threads of this process and return at once.
 
     host: an address of this machine; "0.0.0.0" serves the network. port: 0 takes any free one. data_dir: runs and saved work, never
-    readable by URL. hosts: more names under which browsers reach it (a proxy, a Space). look: theme, css, js, head and the like.
+    readable by URL. hosts: more names under which browsers reach it (a proxy, a Space). framed: other sites may show
+    it in a frame. look: theme, css, js, head and the like.
     OSError if the port is taken, ValueError if Gradio's own folder and data_dir lie in each other.
     """
     if unknown := set(look or {}) - LOOK:
@@ -68,7 +81,9 @@ def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data
         if os.environ.pop(name, None) is not None:
             log.warning("%s is set and left out: this page decides that itself.", name)
     blocks.queue(max_size=256, default_concurrency_limit=2, api_open=False, status_update_rate="auto")
-    gates = [Middleware(Gate, bound=host, hosts=tuple(hosts)), Middleware(Health), *middleware]
+    leaving = Leaving()
+    gates = [Middleware(Gate, bound=host, hosts=tuple(hosts), framed=framed), Middleware(Farewell, leaving=leaving), Middleware(Health), Middleware(Visitors),
+             Middleware(Ready, cache=data_dir / "cache" / "compressed"), *middleware, Middleware(Shares, blocks=blocks)]
     _, url, _ = blocks.launch(
         server_name=host, server_port=port, root_path=root_path, prevent_thread_lock=True,
         share=False, inline=False, inbrowser=False, debug=False, quiet=True, show_error=False,
@@ -78,12 +93,15 @@ def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data
         enable_monitoring=False, ssr_mode=False, node_server_name=None, node_port=None, pwa=False, mcp_server=False,
         run_history=False, footer_links=[],
         app_kwargs={"middleware": gates, "docs_url": None, "redoc_url": None, "openapi_url": None}, **(look or {}))
-    return Running(url, port, blocks)
+    told = blocks.server.config  # Gradio makes it; every connection reads it anew
+    told.ws_per_message_deflate = False  # pictures of a kilobyte take longer to pack than to send
+    told.timeout_graceful_shutdown = GRACEFUL
+    return Running(url, port, blocks, leaving)
 
 
 def serve(blocks: gr.Blocks, engine: Any = None, *, host: str, port: int, data_dir: Path, middleware: Iterable[Middleware] = (),
-          on_stop: Iterable[Callable[[], None]] = (), **options: Any) -> None:
-    """Serve a page until SIGTERM or Ctrl-C, then call `on_stop` (and the engine's `close`, if it has one) and stop serving.
+          on_open: Iterable[Callable[[], None]] = (), on_stop: Iterable[Callable[[], None]] = (), **options: Any) -> None:
+    """Serve a page, call `on_open` once it is served, and at SIGTERM or Ctrl-C `on_stop` (and the engine's `close`, if it has one) and stop serving.
 
     The last thing a program does, in its main thread: a stop that takes longer than FAREWELL seconds ends the process. Exit code 0, or 1
     if something could not be stopped in order. A second signal ends it at once. `options` go to `launch`.
@@ -95,12 +113,16 @@ def serve(blocks: gr.Blocks, engine: Any = None, *, host: str, port: int, data_d
             os._exit(128 + number)
         signals.append(number)
 
+    _allow_many_connections()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, asked)
     running = launch(blocks, host=host, port=port, data_dir=data_dir, middleware=middleware, **options)
     print(f"Latent Playground is open at {running.url}  (Ctrl-C ends it)", flush=True)
+    for step in on_open:
+        step()
     while not signals:
         time.sleep(0.1)  # a signal is answered between two naps, on Windows too
+    running.leaving.begin()
     print("Stopping: saving what runs ...", flush=True)
     stopped, failed = threading.Event(), False
     last_call = threading.Timer(FAREWELL, lambda: os._exit(0 if stopped.is_set() else 1))
@@ -116,6 +138,16 @@ def serve(blocks: gr.Blocks, engine: Any = None, *, host: str, port: int, data_d
     if failed:
         sys.exit(1)
     stopped.set()
+
+
+def _allow_many_connections() -> None:
+    """Many systems give a program 256 or 1,024 open files until it asks for more."""
+    if resource is None:
+        return
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY if most == resource.RLIM_INFINITY else min(MANY, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _keep_apart(data_dir: Path, uploads: Path) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -21,14 +22,23 @@ from .files import Files
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
+class Road(Protocol):
+    """Answers what is below /live/NAME. `Refused` says no; a road without web sockets refuses to talk."""
+
+    async def answer(self, request: Request, parts: list[str]) -> Response: ...
+
+    async def talk(self, socket: WebSocket, parts: list[str]) -> None: ...
+
+
 class LiveRoutes:
     """ASGI middleware: answers what is below /live and passes everything else on.
 
     GET catalogue.json, models/NAME/HASH/FILE, assets/HASH/PATH, prior/NAME?n=N&seed=S&sampler=KIND; POST TASK/NAME?n=N for decode,
-    encode, invert, score, classify and describe; web sockets at decode/NAME and classify/NAME.
+    encode, invert, score, classify and describe; web sockets at decode/NAME and classify/NAME. `roads` adds more, by the name they begin with.
     """
 
-    def __init__(self, app: ASGIApp, engine: Engine, assets: Path):
+    def __init__(self, app: ASGIApp, engine: Engine, assets: Path, roads: Mapping[str, Road] | None = None):
+        self.roads = dict(roads or {})
         self.app, self.engine, self.asking = app, engine, Asking(engine)
         self.files = Files(assets)
         self.compressed = Compressed(engine.cache / "compressed")
@@ -41,6 +51,9 @@ class LiveRoutes:
         path = scope.get("path", "").removeprefix(scope.get("root_path", "").rstrip("/"))
         if scope["type"] == "websocket" and path.startswith(tuple(f"/live/{task}/" for task in TALKS)):
             await self.asking.converse(WebSocket(scope, receive, send), *path.split("/")[2:4])
+            return
+        if scope["type"] == "websocket" and path.startswith(tuple(f"/live/{name}/" for name in self.roads)):
+            await self.roads[path.split("/")[2]].talk(WebSocket(scope, receive, send), path.split("/")[3:])
             return
         if scope["type"] != "http" or not path.startswith("/live/"):
             await self.app(scope, receive, send)
@@ -71,6 +84,8 @@ class LiveRoutes:
                 return await self.asking.prior(request, name)
             case ("POST", task, name) if task in TASKS:
                 return await self.asking.post(request, task, name)
+            case (_, name, *rest) if name in self.roads:
+                return await self.roads[name].answer(request, rest)
             case (_, "catalogue.json") | (_, "models" | "assets", *_):
                 raise Refused(405, f"{request.method} is not answered here.")
             case (_, task, _) if task in ("prior", *TASKS):
@@ -88,7 +103,7 @@ class LiveRoutes:
         self.files.scan()
         made_of = self.engine.rescan(), self.files.hash
         if self.listed is None or self.listed[0] != made_of:
-            values = catalogue(self.engine) | {"runtime": self.files.runtime, "assets": self.files.address}
+            values = catalogue(self.engine) | {"runtime": self.files.runtime, "assets": self.files.address, "roads": sorted(self.roads)}
             self.listed = made_of, json.dumps(values, allow_nan=False).encode()
         return self.listed[1]
 
