@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from genmodels.engine._queue import shares
+from genmodels.engine._jobs import shares
 
 from .engine_kit import close_to, holding
 

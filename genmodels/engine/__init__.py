@@ -18,8 +18,9 @@ from ..normal import latents
 from ._asked import MOST, Sampling, check_count, checked_conditions, checked_numbers, checked_sampling
 from ._borrowed import Borrowed
 from ._device import Device
+from ._jobs import Job
 from ._known import Known, stamp
-from ._queue import Job, Queue
+from ._queue import Queue
 from ._tasks import OF_A_CLASSIFIER, TASKS, is_long
 
 __all__ = ["MOST", "BadCheckpoint", "Engine", "Sampling"]

@@ -4,7 +4,7 @@ import contextvars
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ._device import Device
-from ._queue import Job
+from ._jobs import Job
 
 
 class Borrowed:

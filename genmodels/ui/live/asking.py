@@ -74,7 +74,8 @@ class Asking:
         n, seed = _count(query), _whole(query, "seed", 2**32 - 1)
         self.blueprint(name)
         try:
-            out = await asyncio.to_thread(self.engine.prior, name, n, seed, query.get("sampler") or "normal")
+            with self.waiting.answering(visitor(request.scope).key, n):
+                out = await asyncio.to_thread(self.engine.prior, name, n, seed, query.get("sampler") or "normal")
         except ValueError as error:
             raise Refused(400, str(error)) from None
         return Response(out.astype("<f4").tobytes(), media_type=BYTES, headers={"Cache-Control": "no-store"})
