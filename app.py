@@ -103,7 +103,7 @@ def run(asked: Settings, in_class: bool) -> int:
         classroom = roads["class"] = Classroom(asked.port)
         host = classroom.host
         on_open.append(classroom.invite)
-    serve(blocks, engine, host=host, port=asked.port, data_dir=asked.data, hosts=asked.hosts, framed=bool(asked.space), look=look(),
+    serve(blocks, engine, host=host, port=asked.port, data_dir=asked.data, hosts=asked.hosts, framed=bool(asked.space), home=not asked.space, look=look(),
           middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads=roads)], on_open=on_open, on_stop=on_stop)
     return 0
 

@@ -38,7 +38,9 @@ def close_to(a: np.ndarray, b: np.ndarray) -> bool:
 
 @contextmanager
 def holding(engine: Engine) -> Iterator[SimpleNamespace]:
-    """The engine, held inside its first batch until `release` is set; `batches` lists what it was given."""
+    """The engine, its models loaded, held inside its first batch until `release` is set; `batches` lists what it was given."""
+    for name in engine.folders():
+        engine._device.memory.get(engine.checkpoint(name))
     steps, batches, entered, release = engine._device.steps, [], threading.Event(), threading.Event()
 
     def slow(checkpoint, task, x, *rest):

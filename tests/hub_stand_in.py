@@ -33,7 +33,7 @@ REFUSALS = {  # failure: status, X-Error-Code, X-Error-Message, as the Hub gives
     "429": (429, None, "You have been rate limited"),
     "503": (503, None, "Service unavailable"),
 }
-OTHERS = ("hang", "slow", "cut", "cut once", "html", "html of the same size", "wrong size", "commit changes")
+OTHERS = ("hang", "slow", "cut", "cut once", "html", "html of the same size", "wrong size", "commit changes", "elsewhere")
 ASKED = ("api", "head", "get")  # what is asked about a repository; what is asked about a file; the file
 TOLD = ("whoami", "create", "yaml", "preupload", "batch", "put", "verify", "commit")  # the steps of publishing
 ROUTES = ASKED + TOLD
@@ -219,6 +219,9 @@ def _send_file(hub: HubStandIn, request: BaseHTTPRequestHandler, data: bytes, pa
         data = data[::-1]
     if failure == "wrong size":
         data += b"and more"
+    if failure == "elsewhere" and "?elsewhere" not in request.path:  # large files lie on other machines than the Hub's own
+        send(request, b"", {"Location": f"http://localhost:{hub.server.server_port}{request.path}?elsewhere"}, 302)
+        return
     start, status = 0, 200
     if asked := request.headers.get("Range"):
         start, status = int(asked.removeprefix("bytes=").split("-")[0]), 206

@@ -238,10 +238,13 @@ def test_a_page_of_another_site_is_not_let_in(room):
         pass
 
 
-def test_more_pages_than_there_is_room_for_are_refused(room, monkeypatch):
-    monkeypatch.setattr(classroom, "MOST_PAGES", 1)
-    with page(outside(), room.port), pytest.raises(InvalidStatus), page(outside(), room.port):
-        pass
+@pytest.mark.parametrize("limit", ["MOST_PAGES", "EACH"])
+def test_more_pages_than_there_is_room_for_are_refused_but_the_teachers_is_not(room, monkeypatch, limit):
+    monkeypatch.setattr(classroom, limit, 1)
+    with page(outside(), room.port), page(HOME, room.port), page(outside(), room.port, f"?teacher={room.key}") as teacher:
+        assert teacher.hears(pages=1)
+        with pytest.raises(InvalidStatus), page(outside(), room.port):
+            pass
 
 
 # The next class

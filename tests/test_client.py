@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from huggingface_hub.errors import HTTPError
 
 from genmodels import client
 from genmodels.client import Hub, Repository, Stopped, address
@@ -142,6 +143,13 @@ def test_a_path_that_leads_elsewhere_is_never_written(hub, repository, tmp_path,
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
 
 
+def test_a_file_that_lies_on_another_machine_comes_from_there_and_the_token_does_not_go_there(hub, bring):
+    hub.play("elsewhere", "get")
+    assert {path: file.read_bytes() for path, file in bring(token=TOKEN).items()} == FILES
+    there = [token for request, token in zip(hub.requests, hub.tokens, strict=True) if "elsewhere" in request]
+    assert len(there) == len(FILES) and set(there) == {""} and TOKEN in hub.tokens
+
+
 def test_a_private_repository_is_seen_by_whom_it_belongs_to_alone(hub, bring):
     hub.repositories["models", REPO].private = True
     with pytest.raises(FileNotFoundError) as caught:
@@ -186,6 +194,11 @@ def test_what_nobody_waits_for_asks_the_hub_nothing_more(hub, repository):
     with pytest.raises(Stopped):
         asked.ask(two_questions)
     assert over.wait(30) and len(hub.requests) == 1
+
+
+def test_an_error_that_quotes_a_token_is_told_without_it(repository):
+    error = repository().in_words(HTTPError(f"Illegal header value b'Bearer {TOKEN}'"))
+    assert_sentence(error, "cannot be reached")
 
 
 def test_an_error_that_is_not_the_hubs_stays_what_it_is(repository):

@@ -1,16 +1,12 @@
-"""Memory, precision, lent cards and exported twins: what the engine does with its device."""
-
-import pickle
-import sys
-from types import SimpleNamespace
+"""Memory, precision and exported twins: what the engine does with its device."""
 
 import numpy as np
 import pytest
 import torch
 
-from genmodels.engine import Engine, Sampling
+from genmodels.engine import Engine
 from genmodels.engine._device import Device
-from genmodels.engine._tasks import half_fits
+from genmodels.engine._tasks import TRIED, half_fits
 from genmodels.models.diffusion import Diffusion
 
 from .conftest import DIGITS, save_tiny, tiny_model
@@ -24,14 +20,7 @@ def test_models_leave_the_least_recently_used_first(tmp_path):
     engine = Engine(tmp_path, device="cpu", budget=2 * size)
     for name in "abac":
         engine.decode(name, np.zeros((1, 3)))
-    assert [folder.name for folder, _ in engine._device.loaded] == ["a", "c"]
-    engine.close()
-
-
-def test_a_model_larger_than_the_budget_is_used_all_the_same(tmp_path):
-    save_tiny(tiny_model("vae"), tmp_path / "vae")
-    engine = Engine(tmp_path, device="cpu", budget=1)
-    assert engine.decode("vae", np.zeros((2, 3))).shape == (2, 8, 8, 1)
+    assert [folder.name for folder, _ in engine._device.memory.loaded] == ["a", "c"]
     engine.close()
 
 
@@ -80,49 +69,25 @@ def test_half_precision_is_tried_with_conditions_too():
     assert not half_fits(model)
 
 
+def test_half_precision_of_a_model_of_many_steps_is_tried_on_few_pictures_and_steps(monkeypatch):
+    model, predict, looks = tiny_model("diffusion", steps=50), Diffusion.predict_noise, []
+    monkeypatch.setattr(Diffusion, "predict_noise", lambda self, x, *rest: looks.append(len(x)) or predict(self, x, *rest))
+    with torch.no_grad():
+        for tensor in list(model.net.parameters())[-2:]:
+            tensor.mul_(0.1)
+    assert half_fits(model)
+    assert looks == [TRIED] * TRIED * 2  # rough, and as it should be
+    monkeypatch.undo()
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for tensor in model.net.parameters():
+            tensor.normal_(0, 0.3)
+    assert not half_fits(model)
+
+
 def test_an_unknown_device_is_refused(tmp_path):
     with pytest.raises(ValueError, match="cpu, cuda or zero, not 'tpu'"):
         Engine(tmp_path, device="tpu")
-
-
-def test_a_lent_card_is_asked_for_each_piece_with_things_that_can_travel(tmp_path, monkeypatch):
-    borrowed = []
-
-    def lend(duration):
-        def around(function):
-            def call(*args):
-                borrowed.append(duration)
-                return pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(args)))))
-            return call
-        return around
-
-    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=lend))
-    save_tiny(tiny_model("vae"), tmp_path / "vae")
-    lent, own = Engine(tmp_path, device="zero", batch=3), Engine(tmp_path, device="cpu")
-    lent._device.place = torch.device("cpu")  # there is no card here
-    z = own.prior("vae", 7, 0)
-    assert (lent.mode, lent.device_name) == ("zero", "ZeroGPU")
-    assert close_to(lent.decode("vae", z), own.decode("vae", z))
-    assert len(borrowed) == 3
-    lent.close(), own.close()
-
-
-def test_a_lent_card_makes_all_steps_of_a_piece_in_one_call(tmp_path, monkeypatch):
-    calls = []
-    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=lambda duration: lambda function: lambda *a: calls.append(1) or function(*a)))
-    save_tiny(tiny_model("diffusion", steps=6), tmp_path / "diffusion")
-    save_tiny(tiny_model("gan"), tmp_path / "gan")
-    lent, own = Engine(tmp_path, device="zero", batch=4), Engine(tmp_path, device="cpu")
-    lent._device.place = torch.device("cpu")  # there is no card here
-    z = own.prior("diffusion", 4, 0)
-    assert close_to(lent.decode("diffusion", z, options=Sampling(steps=5)), own.decode("diffusion", z, options=Sampling(steps=5)))
-    assert len(calls) == 1
-    cancelled = lent.submit("invert", "gan", np.zeros((40, 8, 8, 1), np.uint8))
-    cancelled.cancel()
-    with pytest.raises(FloatingPointError):
-        lent.decode("diffusion", np.full((1, 1, 8, 8), 3e38))
-    lent.close(), own.close()
-    assert len(calls) <= 3  # of ten pieces that nobody waited for, at most the one that was begun
 
 
 def test_an_exported_model_is_made_once_and_named_by_its_content(engine, tmp_path):
@@ -139,7 +104,8 @@ def test_a_model_of_many_steps_is_never_traced_nor_exported(tmp_path):
     engine = Engine(tmp_path, device="cpu", cache=tmp_path / "cache")
     pixels = engine.decode("diffusion", engine.prior("diffusion", 1, 0))
     engine.encode("diffusion", pixels), engine.invert("diffusion", pixels)
-    assert not engine._device.traces
+    [loaded] = engine._device.memory.loaded.values()
+    assert not loaded.traces
     for ask in (engine.onnx, engine.onnx_hash):
         with pytest.raises(ValueError, match="makes a picture in many steps, so no single net can go to the browser"):
             ask("diffusion")

@@ -8,7 +8,7 @@ import pytest
 
 from genmodels.hub import Stopped
 from genmodels.ui.live.asking import Refused
-from genmodels.ui.live.errands import OURS_TO_LOG, Errands
+from genmodels.ui.live.errands import OURS_TO_LOG, Errand, Errands
 
 PATIENCE = 30.0  # seconds
 
@@ -57,6 +57,24 @@ def test_a_visitor_has_one_at_a_time_and_the_line_is_not_endless():
         errands.start("b", "fetch", "x/y", work), errands.start("c", "fetch", "x/y", work)
         with pytest.raises(Refused, match="Many others wait"):
             errands.start("d", "fetch", "x/y", work)
+
+
+def test_one_that_ends_at_the_moment_of_its_stop_has_ended(monkeypatch):
+    errands, asked = Errands(), Errand.under_way.fget
+    with held() as (work, go), monkeypatch.context() as patch:
+        errand = errands.start("a", "fetch", "x/y", work)
+
+        def late(errand):
+            before = asked(errand)
+            go.set()
+            wait_for(lambda: errand.state == "done")
+            return before
+
+        patch.setattr(Errand, "under_way", property(late))
+        errands.stop("a")
+    assert errand.state == "done" and not errand.under_way
+    errands.stop("a")
+    assert errands.of("a") is None
 
 
 def test_closing_stops_all_that_goes_on():

@@ -178,6 +178,24 @@ def test_other_weights_are_refused_in_words(case, tmp_path):
     assert "no DCGAN generator" in str(caught.value) and str(caught.value).endswith(".")
 
 
+def test_very_many_tensors_are_refused_before_anybody_looks_through_them(tmp_path):
+    many = {f"a{k}{'.a' * 90}.weight": torch.zeros(1) for k in range(3000)}
+    with pytest.raises(ValueError, match="they are 3,000 tensors, and one has at most 500"):
+        read(bare(many), tmp_path)
+
+
+def test_a_list_of_tensors_that_is_endless_is_not_read(tmp_path):
+    header = b'{"__metadata__": {"x": "' + b"x" * (9 << 20) + b'"}}'
+    with pytest.raises(ValueError, match="its list of tensors is larger than 8 MB"):
+        read({"model.safetensors": len(header).to_bytes(8, "little") + header, "README.md": kit.CARD}, tmp_path)
+
+
+def test_an_account_names_some_files_of_very_many():
+    files = {"generator.pth": b""} | {f"discriminator-{k}.pth": b"" for k in range(1000)}
+    [_, left] = dcgan.recognise(kit.listing(files)).account
+    assert left.endswith("and 995 more.") and len(left) < 300
+
+
 @pytest.mark.parametrize("files", [
     {"pytorch_model.bin": b"", "config.json": b'{"model_type": "bert", "hidden_size": 768}'}, {"pytorch_model.bin": b"", "tokenizer.json": b"{}"},
     {"model.safetensors": b"", "config.json": b'["a list"]'}, {"something.safetensors": b""}, {"README.md": b"", "sub/generator.pth": b""},

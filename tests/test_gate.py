@@ -2,18 +2,21 @@
 
 import asyncio
 import http.client
+import http.server
 import json
 import multiprocessing
 import os
 import re
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 import pytest
+from gradio import processing_utils
 
 from genmodels.ui.gate import LARGEST_BODY, Gate
 from genmodels.ui.serve import launch, serve
@@ -109,6 +112,29 @@ def test_a_body_just_below_the_limit_comes_through(ask):
 def test_nobody_makes_the_server_fetch_an_address(ask, path):
     assert ask(path)[0::2] == (400, "This server does not fetch addresses for anybody.")
 
+
+
+def test_an_address_that_is_sent_as_a_file_is_not_fetched_either(ask):
+    asked = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere, pytest.MonkeyPatch.context() as patch:
+        threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+        patch.setattr(processing_utils, "PUBLIC_HOSTNAME_WHITELIST", ["127.0.0.1"])  # as Gradio treats any address of the internet
+        file = {"path": f"http://127.0.0.1:{elsewhere.server_port}/x", "meta": {"_type": "gradio.FileData"}}
+        event = json.loads(ask("/gradio_api/call/shout", "POST", json.dumps({"data": [file]}), Content_Type="application/json")[2])["event_id"]
+        assert "error" in ask(f"/gradio_api/call/shout/{event}")[2]
+        elsewhere.shutdown()
+    assert asked == []
+
+
+def test_a_message_that_no_page_sends_is_not_kept_in_memory(running):
+    config = running.blocks.server.config
+    assert config.ws_max_size * config.ws_max_queue <= 8 << 20
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/gradio_api/openapi.json", "/monitoring", "/monitoring/summary",
                                   "/gradio_api/vibe-code", "/gradio_api/runs", f"/gradio_api/file={ROOT}/LICENSE"])

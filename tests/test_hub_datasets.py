@@ -176,9 +176,9 @@ def test_broken_pictures_are_counted_and_left_out_with_their_labels(hub, load):
     refused(load, "a/b has 30 pictures to read, of which 0 can be used to train with, and the first one says: This is no readable picture", "a/b")
 
 
-@pytest.mark.parametrize("labels, names", [([5] * 40, ANIMALS), ([None] * 40, ANIMALS), ([-1] * 40, None), ([700] * 40, None)])
+@pytest.mark.parametrize("labels, names", [([5] * 40, ANIMALS), ([None] * 40, ANIMALS), ([-1] * 40, None), ([700] * 40, None), ([2**64 - 1] * 40, None)])
 def test_classes_that_cannot_be_true_are_left_out_and_that_is_said(hub, load, labels, names):
-    columns = {"image": [packed(picture) for picture in SMALL[:40]], "label": pa.array(labels, pa.int64())}
+    columns = {"image": [packed(picture) for picture in SMALL[:40]], "label": pa.array(labels, pa.uint64() if labels[0] and labels[0] > 0 else pa.int64())}
     hub.add("datasets", CIFAR, {"data/train-00000-of-00001.parquet": table(columns, {"label": names} if names else None)})
     images = load()
     assert images.classes == ("picture",) and not images.labels.any()

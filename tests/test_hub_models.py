@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from genmodels import client
 from genmodels.checkpoint import Checkpoint, find
 from genmodels.hub import Hub, Shelf, Stopped
 from genmodels.hub import shelf as shelf_module
+from genmodels.hub.source import size_of
 from genmodels.hub.survey import licence_in
 
 from . import format_kit
@@ -374,6 +376,42 @@ def test_a_damaged_note_is_listed_by_its_name_and_can_be_deleted(hub, shelf, con
     [damaged] = shelf.fetched()
     assert damaged.name == one.name and damaged.repo == "" and "damaged" in damaged.account[0]
     shelf.delete(damaged.name)
+    assert shelf.fetched() == []
+
+
+def test_sizes_are_added_up_while_others_are_at_work(tmp_path):
+    (tmp_path / "stays").write_bytes(bytes(1000))
+    done, failed = threading.Event(), []
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            for folder in (tmp_path / "goes" / str(k) for k in range(20)):
+                folder.mkdir(parents=True)
+                (folder / "file").write_bytes(b"")
+            shutil.rmtree(tmp_path / "goes")
+
+    others = threading.Thread(target=come_and_go)
+    others.start()
+    try:
+        for _ in range(300):
+            failed += [] if size_of(tmp_path) == 1000 else ["another size"]
+    finally:
+        done.set()
+        others.join()
+    assert not failed
+
+
+def test_a_file_that_something_else_still_holds_open_does_not_cost_the_model(hub, shelf, monkeypatch):
+    rmtree = shutil.rmtree
+
+    def held(path, ignore_errors=False, **more):  # as on Windows, where a virus scanner reads what has just come
+        if not ignore_errors:
+            raise PermissionError(13, "The process cannot access the file", str(path))
+        rmtree(path, ignore_errors=True, **more)
+
+    monkeypatch.setattr(shutil, "rmtree", held)
+    one = shelf.fetch(REPO)
+    shelf.delete(one.name)
     assert shelf.fetched() == []
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import shutil
 import threading
 import time
 
 import numpy as np
 import pytest
 
+from genmodels.checkpoint import Checkpoint
 from genmodels.engine import MOST, Sampling
 from genmodels.latent.samplers import SAMPLERS, packed
 
@@ -126,6 +128,31 @@ def test_an_accident_is_logged_and_shows_no_trace(client, live, monkeypatch, cap
     with caplog.at_level(logging.ERROR):
         answer = client.post("/live/decode/vae?n=1", content=bytes(12))
     assert (answer.status_code, "ZeroDivisionError" in answer.text, "ZeroDivisionError" in caplog.text) == (500, False, True)
+
+
+def test_a_new_model_that_takes_long_to_look_at_holds_up_nobody_else(live, roots, monkeypatch):
+    check, release = Checkpoint.check, threading.Event()
+    monkeypatch.setattr(Checkpoint, "check", lambda self: (self.name != "new" or release.wait(10)) and check(self))
+
+    async def together():
+        await ask(live, "GET", "/live/catalogue.json")
+        shutil.copytree(roots / "vae", roots / "new")
+        new = [asyncio.create_task(ask(live, "POST", "/live/decode/new", bytes(12), b"n=1")),
+               *[asyncio.create_task(ask(live, "GET", "/live/catalogue.json")) for _ in range(20)]]
+        await asyncio.sleep(0.05)
+        known = await asyncio.wait_for(ask(live, "POST", "/live/decode/vae", bytes(12), b"n=1"), 5)
+        file = await asyncio.wait_for(ask(live, "GET", "/live/prior/vae", query=b"n=1"), 5)
+        waiting = not any(one.done() for one in new)
+        release.set()
+        return known, file, waiting, set(await asyncio.gather(*new))
+
+    assert asyncio.run(together()) == (200, 200, True, {200})
+
+
+def test_a_model_that_memory_does_not_hold_is_said_in_words(live, client, monkeypatch):
+    monkeypatch.setattr(live.engine._device.memory, "budget", 1)
+    answer = client.post("/live/decode/vae?n=1", content=bytes(12))
+    assert answer.status_code == 503 and "vae needs" in answer.text and "Take a smaller model" in answer.text
 
 
 def test_a_busy_engine_does_not_hold_up_the_other_roads(live, monkeypatch):

@@ -1,17 +1,23 @@
 """The road to the Hub below /live/hub: looks, fetches and deletions, who may do which, and publishing."""
 
+import asyncio
 import json
+import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from genmodels.engine import Engine
 from genmodels.hub import Hub, Shelf
+from genmodels.ui.live import catalogue
 from genmodels.ui.live.routes import LiveRoutes
-from genmodels.ui.live.shelf import CLASS, NOT_HERE, NOT_YOURS, SIGN_IN, ShelfRoad, token_of
+from genmodels.ui.live.shelf import CLASS, NAMELESS, NOT_HERE, NOT_YOURS, SIGN_IN, ShelfRoad, token_of
+from genmodels.ui.visitors import Visitors
 
 from .conftest import save_tiny, tiny_model
 from .format_kit import files_of
@@ -46,7 +52,7 @@ def shelf(hub, tmp_path) -> Shelf:
 
 @pytest.fixture
 def road(shelf, tmp_path):
-    """A function that opens the roads and gives clients of them, by their address."""
+    """A function that opens the roads and gives browsers that have been there before, by their address."""
     save_tiny(tiny_model("autoencoder"), tmp_path / "own" / "mine")
     engine = Engine(tmp_path / "own", shelf.folder, device="cpu", cache=tmp_path / "cache")
     made = []
@@ -58,7 +64,17 @@ def road(shelf, tmp_path):
         async def signed_in(scope, receive, send):  # as Gradio's middleware on a Space
             await app(scope | ({"session": session} if session else {}), receive, send)
 
-        return lambda address: TestClient(signed_in, client=address)
+        there, browsers = Visitors(signed_in), {}
+
+        def visit(address, cookie=True):
+            if not cookie:
+                return TestClient(there, client=address)
+            if address not in browsers:
+                browsers[address] = TestClient(there, client=address)
+                browsers[address].get("/")
+            return browsers[address]
+
+        return visit
 
     yield opened
     for one in made:
@@ -174,6 +190,50 @@ def test_elsewhere_visitors_delete_what_they_fetched_and_home_deletes_all(road):
     assert visit(HOME).delete(f"/live/hub/models/{name}").status_code == 200
 
 
+def test_who_keeps_no_name_of_their_own_has_nothing_that_others_at_that_address_could_take(road):
+    visit = road()
+    nobody = visit(ADA, cookie=False)
+    assert nobody.get("/live/hub/state").json()["fetch"] == NAMELESS
+    refused = TestClient(nobody.app, client=ADA).post("/live/hub/fetch", json={"text": REPO})
+    assert refused.status_code == 403 and refused.text == NAMELESS
+    name = fetched(visit(ADA))
+    assert TestClient(nobody.app, client=ADA).delete(f"/live/hub/models/{name}").status_code == 403
+
+
+def test_looks_at_a_hub_that_hangs_hold_up_nothing_else(road, hub):
+    hub.play("hang")
+    app = road()(HOME).app
+
+    async def both():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))  # as many as there may be looks, in a small machine
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app, client=HOME), base_url="http://localhost") as client:
+            look = asyncio.create_task(client.post("/live/hub/look", json={"text": REPO}))
+            while not hub.requests:
+                await asyncio.sleep(0.01)
+            state = await asyncio.wait_for(client.get("/live/hub/state"), PATIENCE / 2)
+            assert state.status_code == 200 and not look.done()
+            look.cancel()
+
+    asyncio.run(both())
+
+
+def test_one_visitor_has_two_looks_or_drafts_at_a_time(road, hub):
+    hub.play("hang")
+    app = road()(HOME).app
+
+    async def three():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app, client=HOME), base_url="http://localhost") as client:
+            looks = [asyncio.create_task(client.post("/live/hub/look", json={"text": REPO})) for _ in range(2)]
+            while len(hub.requests) < 2:
+                await asyncio.sleep(0.01)
+            refused = await client.post("/live/hub/draft", json=WORDS)
+            assert refused.status_code == 503 and refused.text.endswith("try again in a moment.")
+            for look in looks:
+                look.cancel()
+
+    asyncio.run(three())
+
+
 def test_only_home_fetches_with_the_login_of_this_machine(road, hub):
     visit = road()
     asked(visit(ADA), "look", text=REPO)
@@ -271,6 +331,24 @@ def test_a_damaged_source_is_still_a_fetched_model(road, shelf: Shelf):
 
 
 # What the cards say
+
+
+def test_a_model_that_is_deleted_while_all_are_listed_costs_the_others_nothing(tmp_path, monkeypatch):
+    engine = Engine(tmp_path / "models", device="cpu", cache=tmp_path / "cache")
+    for name in ("goes", "stays"):
+        save_tiny(tiny_model("autoencoder"), tmp_path / "models" / name)
+    engine.rescan()
+    listed = catalogue._model
+
+    def delete_first(engine, name):
+        if name == "goes":
+            shutil.rmtree(tmp_path / "models" / name)
+            engine.rescan()
+        return listed(engine, name)
+
+    monkeypatch.setattr(catalogue, "_model", delete_first)
+    assert [one["name"] for one in catalogue.catalogue(engine)["models"]] == ["stays"]
+    engine.close()
 
 
 def test_scores_are_those_of_pictures_made_from_the_prior(client, roots):

@@ -15,7 +15,7 @@ from genmodels.ui.visitors import COOKIE, Visitors, visitor
 
 async def who(request: Request) -> JSONResponse:
     seen = visitor(request.scope)
-    return JSONResponse([seen.key, seen.home])
+    return JSONResponse([seen.key, seen.home, seen.named])
 
 
 async def file(request: Request) -> PlainTextResponse:
@@ -50,6 +50,7 @@ def test_the_first_answer_gives_a_cookie_and_the_second_knows_whose_it_is(arrive
     assert re.fullmatch(rf"{COOKIE}=[\w.-]+; Path=/; HttpOnly; SameSite=Lax", first.headers["set-cookie"])
     second = browser.get("/")
     assert "set-cookie" not in second.headers and second.json()[0] == key(browser) != "192.168.1.7"
+    assert [first.json()[2], second.json()[2]] == [False, True]
 
 
 def test_two_browsers_at_one_address_are_two_visitors(arrive):
@@ -93,6 +94,11 @@ def test_what_caches_may_keep_brings_no_cookie(arrive):
     ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, False), ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, False)])
 def test_at_home_is_who_sits_at_this_machine_and_comes_through_no_proxy(arrive, address, headers, home):
     assert arrive(address).get("/", headers=headers).json()[1] is home
+
+
+def test_where_nobody_sits_at_the_machine_nobody_is_at_home_from_whatever_address():
+    space = TestClient(Visitors(Starlette(routes=[Route("/", who)]), home=False), client=("127.0.0.1", 50000))
+    assert [space.get("/").json()[1] for _ in range(2)] == [False, False]
 
 
 # Caps

@@ -234,7 +234,7 @@ class Repository:
 
 def _short(error: BaseException) -> str:
     first = f"{type(error).__name__}: {error}".splitlines()[0]
-    return re.sub(r"\S+://\S+", "…", first)[:160]
+    return re.sub(r"\S+://\S+|Bearer \S+", "…", first)[:160]
 
 
 def _sum(file: BinaryIO, size: int, like: str) -> str:

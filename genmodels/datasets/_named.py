@@ -22,6 +22,7 @@ MOST = 5000  # pictures that are read
 FEWEST = 60
 TESTED = 10  # every tenth is kept for testing
 MOST_CLASSES = 255
+LAST_LABEL = 2**63 - 1  # of int64: a column may hold larger ones, which are no classes
 ONE_CLASS = ("picture",)  # of a set without classes
 SIZES = (8, 128)  # pixels of a side
 LIMIT = 10**9  # bytes that may be downloaded
@@ -240,7 +241,7 @@ class _Reader:
     def _labelled(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Labels int64 [N] of the pictures that were kept, and the classes; all of ONE_CLASS where there are none."""
         if self.label:
-            labels = np.array([-1 if label is None else label for label in self.labels], np.int64)
+            labels = np.array([-1 if label is None else min(label, LAST_LABEL) for label in self.labels], np.int64)
             classes = self.classes or tuple(map(str, range(min(int(labels.max()), MOST_CLASSES) + 1)))
             if labels.min() >= 0 and labels.max() < len(classes) <= MOST_CLASSES:
                 return labels[self.kept], classes

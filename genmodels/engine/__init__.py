@@ -26,14 +26,15 @@ from ._tasks import OF_A_CLASSIFIER, TASKS, is_long
 __all__ = ["MOST", "BadCheckpoint", "Engine", "Sampling"]
 
 PIECE = 32  # pictures at a time on a processor: more leave its caches (half the rate at 256) and make a slider wait
-FEW = 4  # in one step of long work there: a slider waits for 30 ms at most; 32 would take a quarter less time for each picture, and 180 ms
+FEW = 4  # the most in one step of long work there: 32 would take a small net a quarter less time for each picture, and make a slider wait for 180 ms
 
 
 class Engine:
     """Answers from the checkpoints in some folders; safe to call from any thread.
 
-    device: "cpu", "cuda" or "zero" (ZeroGPU); None takes CUDA where there is one. cache: where exported models are kept.
-    budget: bytes of weights that stay loaded. batch: pictures at a time on a GPU.
+    device: "cpu", "cuda" or "zero" (ZeroGPU: the processor, and a borrowed card for what would take it long); None takes CUDA where there
+    is one. cache: where exported models are kept. budget: bytes of weights that stay loaded, of quick models and of slow ones; a model that
+    alone has more is refused. batch: pictures at a time on a GPU.
     """
 
     def __init__(self, *roots: Path, device: str | None = None, cache: Path | None = None, budget: int = 1 << 30, batch: int = 256):
@@ -42,9 +43,11 @@ class Engine:
             raise ValueError(f"The device must be cpu, cuda or zero, not {device!r}.")
         self.roots = tuple(Path(root) for root in roots)
         self.cache = Path(cache) if cache else Path.home() / ".cache" / "latent-playground"
-        place, rows, few = ("cpu", min(batch, PIECE), FEW) if self.mode == "cpu" else ("cuda", batch, batch)
-        self._device = Device(place, budget, rows, few)
-        self._queue = Queue(self._device) if self.mode != "zero" else Borrowed(self._device)
+        card, processor = ("cuda", budget, batch, batch), ("cpu", budget, min(batch, PIECE), FEW)
+        self._device = Device(*(card if self.mode == "cuda" else processor))
+        self._queue = Queue(self._device)
+        self._slow = Queue(Device(*processor)) if self.mode != "cuda" else self._queue
+        self._borrowed = Borrowed(self._in_line, Device(*card)) if self.mode == "zero" else None
         self._known: dict[str, Known] = {}
         self._exporting = threading.Lock()
         self.rescan()
@@ -74,6 +77,10 @@ class Engine:
         """KeyError with one sentence if there is none of that name."""
         return self._find(name).checkpoint
 
+    def looked_at(self, name: str) -> bool:
+        """Whether everything here answers at once for this name: a checkpoint that is new may be large, so look at `folders` in another thread."""
+        return (known := self._known.get(name)) is not None and known.looked_at
+
     def blueprint(self, name: str) -> Trainable:
         """The model without its weights (on the device "meta"): shapes, conditions, number of parameters."""
         known = self._find(name)
@@ -94,8 +101,8 @@ class Engine:
 
     @property
     def device_name(self) -> str:
-        """Where pictures are made, as a person says it: "CPU", "H200", "ZeroGPU"."""
-        return {"cpu": "CPU", "zero": "ZeroGPU"}.get(self.mode) or torch.cuda.get_device_name().removeprefix("NVIDIA ")
+        """Where pictures are made, as a person says it: "CPU", "H200", "CPU, with ZeroGPU for long work"."""
+        return {"cpu": "CPU", "zero": "CPU, with ZeroGPU for long work"}.get(self.mode) or torch.cuda.get_device_name().removeprefix("NVIDIA ")
 
     # What it does
 
@@ -156,7 +163,8 @@ class Engine:
 
         whose: people have turns, however many requests each of them has; a request of nobody in particular is a person of its own.
         "invert" gives latents and error in one array [N, D + 1]. Raises here and now: KeyError for an unknown name, ValueError with
-        one sentence for what does not fit. The future may raise BadCheckpoint, or FloatingPointError if the answer is not finite.
+        one sentence for what does not fit. The future may raise BadCheckpoint, FloatingPointError if the answer is not finite, or
+        MemoryError in words for a model that does not fit into memory.
         Cancelling it takes it out of the queue, or ends the work for it after the step that is being computed.
         """
         model = self._model_for(task, name)
@@ -171,7 +179,8 @@ class Engine:
         y = checked_conditions(name, model, y, len(x))
         if task == "describe" and (options := self._find(name).reference) is None:
             task = "classify"
-        return self._queue.submit(Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model)), whose))
+        job = Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model)), whose)
+        return self._borrowed.submit(job) if self._borrowed and job.long else self._in_line(job)
 
     def onnx(self, name: str) -> Path:
         """The decoder or classifier as an ONNX file (see `export.to_onnx`), made on first use and kept in the cache.
@@ -193,8 +202,14 @@ class Engine:
         return sha256(repr(content).encode()).hexdigest()[:16]
 
     def close(self) -> None:
-        """Stop the thread. What still waits fails with a RuntimeError."""
-        self._queue.close()
+        """Stop the threads. What still waits fails with a RuntimeError."""
+        for one in (self._borrowed, self._queue, self._slow):
+            if one:
+                one.close()
+
+    def _in_line(self, job: Job) -> Future:
+        """On a processor, models of which one step takes long have a line and a thread of their own, so that no slider waits for that step."""
+        return (self._slow if job.long and self._find(job.checkpoint.name).slow else self._queue).submit(job)
 
     def _find(self, name: str) -> Known:
         if name not in self._known:

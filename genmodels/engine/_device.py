@@ -1,7 +1,7 @@
-"""The device: loads models, keeps them up to a budget of bytes, and computes one step of one batch at a time."""
+"""The device: computes one step of one batch at a time, of as many rows as it does in a moment."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,32 +11,59 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..latent.distances import nearest
-from ..models import LatentModel, Trainable, to_pixels
+from ..models import to_pixels
 from ..nets import out_of_memory
 from ._asked import Sampling
+from ._jobs import Job
 from ._known import Reference
-from ._tasks import OF_A_CLASSIFIER, TASKS, half_fits, is_long, long_work, traced
+from ._memory import Loaded, Memory
+from ._tasks import FEW_HEAVY, OF_A_CLASSIFIER, TASKS, is_dear, is_long, long_work, traced
 
 Steps = Generator[Any, None, np.ndarray]  # what it yields matters to nobody; what it returns is the answer
+
+
+STEP = 0.03  # seconds that a step of long work may take, if one picture does not take longer
 
 
 class Device:
     """Used by one thread at a time, so that a model in use is never the one that is dropped (long work holds its own until it ends).
 
-    budget: bytes of weights that stay loaded. rows: how many pictures it is given at a time, and how many (`few`) in a step of
-    long work; halved when memory is short.
+    budget: bytes of weights that stay loaded. rows: how many pictures it is given at a time, halved when memory is short. few: the
+    most in a step of long work; how many there really are is learned from the time that a step of each model takes.
     """
 
     def __init__(self, place: str, budget: int, rows: int, few: int):
-        self.place, self.budget, self.rows, self.few = torch.device(place), budget, rows, few
-        self.loaded: OrderedDict[tuple, tuple[Trainable, bool, int]] = OrderedDict()  # least recently used first
-        self.traces: dict[tuple, dict[str, Callable[..., Tensor]]] = {}  # of loaded models, by task
-        if self.place.type == "cuda":
-            torch.set_float32_matmul_precision("high")  # TF32; convolutions use it anyway
+        self.place, self.rows, self.few = torch.device(place), rows, few
+        self.memory = Memory(self.place, budget)
+        self.clock = time.thread_time if place == "cpu" else time.perf_counter  # a processor is shared: what others take of it is not counted
 
-    def room(self, long: bool) -> int:
+    def room(self, job: Job) -> int:
         """How many pictures it takes at a time."""
-        return min(self.few, self.rows) if long else self.rows
+        return min(self.rows, self._fitting(job)) if job.long else self.rows
+
+    def learn(self, job: Job, rows: int, seconds: Sequence[float]) -> None:
+        """Long work of so many rows took so long, step by step: the next of its kind gets what fits into STEP.
+
+        One of the slower steps counts: the first prepares, and the last ones only hand out. Few rows say nothing against more of them.
+        """
+        loaded = self.memory.peek(job.checkpoint)
+        if loaded is None or not seconds or not is_dear(job.checkpoint.family):
+            return
+        fit = int(rows * STEP / max(1e-6, sorted(seconds)[-1 - len(seconds) // 4]))
+        if rows >= (there := self._fitting(job)) or fit > there:
+            loaded.rows[job.kind[2:4]] = max(1, min(self.few, fit))
+
+    def _fitting(self, job: Job) -> int:
+        if not is_dear(job.checkpoint.family):  # a descent begins with hundreds of candidates, whatever its rows
+            return self.few
+        loaded = self.memory.peek(job.checkpoint)
+        unknown = min(self.few, 1 if self.place.type == "cpu" else FEW_HEAVY)
+        return loaded.rows.get(job.kind[2:4], unknown) if loaded else unknown
+
+    def settle(self) -> None:
+        """Wait until what was asked for is computed. A card's own line would take a whole path at once, and a slider would stand behind it."""
+        if self.place.type == "cuda":
+            torch.cuda.synchronize()
 
     def steps(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None = None,
               options: Sampling | Reference | None = None) -> Steps:
@@ -48,7 +75,7 @@ class Device:
         out = yield from self._try(checkpoint, task, x, y, options)
         if out is not None:
             return out
-        self._make_room(self.budget)
+        self.memory.make_room(self.memory.budget)
         if len(x) == 1:
             if (out := (yield from self._try(checkpoint, task, x, y, options))) is None:
                 raise MemoryError(f"The memory of the device does not suffice for one picture of {checkpoint.name}.")
@@ -79,16 +106,17 @@ class Device:
             return None
 
     def _compute(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None, options) -> Steps:
-        model, half = self._model(checkpoint)
+        loaded = self.memory.get(checkpoint)
+        model = loaded.model
         if y is None and task not in OF_A_CLASSIFIER and model.conditions:
             y = np.zeros((len(x), len(model.conditions)), np.float32)  # nothing said
         here = [torch.from_numpy(values).to(self.place) for values in (x, y) if values is not None]
-        precision = partial(torch.autocast, self.place.type, torch.bfloat16, enabled=half and task == "decode")
+        precision = partial(torch.autocast, self.place.type, torch.bfloat16, enabled=loaded.half and task == "decode")
         if is_long(task, type(model)):
             out = yield from long_work(task, model, here[0], here[1] if len(here) > 1 else None, options, precision)
         else:
             with torch.inference_mode(), precision():
-                out = self._answering(checkpoint, model, task, here)(*here)
+                out = self._answering(loaded, task, here)(*here)
         if not out.isfinite().all():
             raise FloatingPointError(f"{checkpoint.name} gives numbers that are not finite here; try values closer to zero.")
         if task == "describe":
@@ -100,31 +128,10 @@ class Device:
         known = torch.from_numpy(reference.features).to(self.place)
         return torch.cat([out[:, :classes], nearest(out[:, classes:], known)[:, None] / reference.reach], 1)
 
-    def _answering(self, checkpoint: Checkpoint, model: Trainable, task: str, example: list[Tensor]) -> Callable[..., Tensor]:
+    def _answering(self, loaded: Loaded, task: str, example: list[Tensor]) -> Callable[..., Tensor]:
         """The task as a function; on a processor traced, which runs without Python's lock, so that fifty callers do not slow it."""
         if self.place.type != "cpu":
-            return partial(TASKS[task], model)
-        traces = self.traces.setdefault((checkpoint.folder, checkpoint.hash), {})
-        if task not in traces:
-            traces[task] = traced(model, task, example)
-        return traces[task]
-
-    def _model(self, checkpoint: Checkpoint) -> tuple[Trainable, bool]:
-        """The model on this device, and whether bfloat16 is good enough for its pictures."""
-        key = checkpoint.folder, checkpoint.hash
-        if key not in self.loaded:
-            model = checkpoint.load()
-            size = sum(t.nbytes for t in model.state_dict().values())
-            self._make_room(size)
-            model = model.to(self.place, memory_format=torch.channels_last)
-            half = self.place.type == "cuda" and isinstance(model, LatentModel) and half_fits(model)
-            self.loaded[key] = model, half, size
-        self.loaded.move_to_end(key)
-        return self.loaded[key][:2]
-
-    def _make_room(self, size: int) -> None:
-        """Drop models, the least recently used first, until `size` more bytes fit the budget."""
-        while self.loaded and size + sum(held for *_, held in self.loaded.values()) > self.budget:
-            self.traces.pop(self.loaded.popitem(last=False)[0], None)
-        if self.place.type == "cuda":
-            torch.cuda.empty_cache()
+            return partial(TASKS[task], loaded.model)
+        if task not in loaded.traces:
+            loaded.traces[task] = traced(loaded.model, task, example)
+        return loaded.traces[task]

@@ -3,13 +3,17 @@
 import logging
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from ..checkpoint import BadCheckpoint, Checkpoint
 from ..latent.samplers import Sampler
+from ..models import LatentModel
+from ._tasks import flops, is_dear
 
+SLOW = 5e9  # floating point operations: about a tenth of a second of a processor core
 WATCHED = ("config.json", "model.safetensors", "metrics.json", "atlas.npz", "samplers.npz", "features.npz")
 
 
@@ -32,12 +36,28 @@ class Known:
         """Why the folder cannot be used, in one sentence; None where it can."""
         try:
             self.checkpoint.check(), self.checkpoint.hash  # asked for what they raise
+            if issubclass(self.checkpoint.family, LatentModel):
+                self.slow  # noqa: B018  so that it is known, too
         except BadCheckpoint as error:
             return str(error)
         except Exception as error:  # whatever a stranger's folder does, it spoils itself alone
             logging.exception("checkpoint %s cannot be used", self.checkpoint.name)
             return f"{self.checkpoint.name}: the folder cannot be used ({type(error).__name__}: {error!s:.150})."
         return None
+
+    @cached_property
+    def slow(self) -> bool:
+        """Whether a single step to a single picture of this latent model takes a processor longer than a hand may wait."""
+        if not is_dear(self.checkpoint.family):
+            return False
+        model = self.checkpoint.blueprint
+        most = 2 * sum(p.numel() for p in model.parameters()) * prod(model.image_shape[1:])  # if every weight met every pixel; to count takes a second
+        return most > SLOW and flops(model) > SLOW
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether what takes a while to find out is known: to read large weights, or to import what a foreign model needs."""
+        return "problem" in vars(self)
 
     @cached_property
     def samplers(self) -> dict[str, Sampler]:

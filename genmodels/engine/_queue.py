@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Hashable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from math import inf
 from queue import Empty, SimpleQueue
@@ -13,7 +14,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from ..checkpoint import BadCheckpoint
+from ..checkpoint import BadCheckpoint, Checkpoint
 from ._device import Device
 from ._jobs import Job, Person, dealt
 
@@ -23,7 +24,7 @@ class Batch:
 
     def __init__(self, device: Device, parts: list[tuple[Job, int]]):
         self.parts, first = parts, parts[0][0]
-        self.kind, self.long = first.kind, first.long
+        self.kind, self.long, self.seconds = first.kind, first.long, []  # of each step
         x = np.concatenate([job.x[job.done:job.done + rows] for job, rows in parts])
         y = None if first.y is None else np.concatenate([job.y[job.done:job.done + rows] for job, rows in parts])
         self.work = device.steps(first.checkpoint, first.task, x, y, first.options)
@@ -37,20 +38,30 @@ class Batch:
         return [job for job, _ in self.parts if job.done < len(job.x)]
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A model has been loaded, or could not be."""
+
+    checkpoint: Checkpoint
+    loading: Future
+
+
 class Queue:
     """One thread owns the device. What arrives while it is busy is answered together next; nothing waits for a batch to fill.
 
     People have turns, not requests: a batch begins with whoever has waited longest for one and takes rows from everybody who asks for the
     same, so that nobody's hundred requests delay another's one. Between two steps of long work everybody else who waits has a turn, and
-    while they keep coming, long work takes no more than half of the time. Requests come through a queue without a lock of our own: with
+    while they keep coming, long work takes no more than half of the time. Who asks for a model that is not in memory waits for it aside,
+    and nobody else does. Requests come through a queue without a lock of our own: with
     one, fifty callers and the thread stand in line for it.
     """
 
     def __init__(self, device: Device):
         self.device = device
-        self.inbox: SimpleQueue[Job | None] = SimpleQueue()  # None wakes the thread
+        self.inbox: SimpleQueue[Job | Arrival | None] = SimpleQueue()  # None wakes the thread
         self.outbox: SimpleQueue[tuple[list[tuple[Job, int]], np.ndarray] | None] = SimpleQueue()  # batches to hand out; None is the last
         self.waiting: dict[tuple, list[Job]] = {}  # the thread's own, by kind; the kind that was served last is last
+        self.aside: dict[tuple, list[Job]] = {}  # the same, whose model is being loaded
         self.people: dict[Hashable, Person] = {}  # who has a name and has asked since the queue was last empty
         self.turns = count()
         self.under_way: deque[Batch] = deque()  # long work between two of its steps, one batch of a kind; the one that went last is last
@@ -97,8 +108,9 @@ class Queue:
         """Nobody waits for an answer that will not come."""
         self._collect()
         jobs = [job for batch in self.under_way for job in batch.unfinished()]
-        while self.waiting:
-            jobs += self.waiting.popitem()[1]
+        for waiting in (self.waiting, self.aside):
+            while waiting:
+                jobs += waiting.popitem()[1]
         self.under_way.clear()
         for job in jobs:
             if job.wanted():
@@ -108,10 +120,13 @@ class Queue:
         """Take what has arrived."""
         with suppress(Empty):
             while True:
-                if job := self.inbox.get_nowait():
-                    self._admit(job)
+                if came := self.inbox.get_nowait():
+                    self._admit(came)
 
-    def _admit(self, job: Job) -> None:
+    def _admit(self, job: Job | Arrival) -> None:
+        if isinstance(job, Arrival):
+            self._arrived(job)
+            return
         if job.whose is None:
             job.person = Person(next(self.turns))
         elif (person := self.people.get(job.whose)) is not None:
@@ -126,10 +141,30 @@ class Queue:
             self._collect()
             if self.waiting or self.under_way:
                 return True
-            self.people.clear()
-            if job := self.inbox.get():
-                self._admit(job)
+            if not self.aside:
+                self.people.clear()
+            if came := self.inbox.get():
+                self._admit(came)
         return False
+
+    def _set_aside(self, jobs: list[Job]) -> None:
+        """They wait for their model, which is sent for once."""
+        if (key := jobs[0].kind[:2]) in self.aside:
+            self.aside[key] += jobs
+            return
+        self.aside[key], checkpoint = jobs, jobs[0].checkpoint
+        self.device.memory.bring(checkpoint, lambda loading: self.inbox.put(Arrival(checkpoint, loading)))
+
+    def _arrived(self, arrival: Arrival) -> None:
+        """Who waited for a model waits for the device now, or learns why there is no such model."""
+        jobs = self.aside.pop((str(arrival.checkpoint.folder), arrival.checkpoint.hash), [])
+        if error := arrival.loading.exception():
+            for job in jobs:
+                job.fail(error)
+            return
+        self.device.memory.keep(arrival.checkpoint, arrival.loading.result())
+        for job in jobs:
+            self.waiting.setdefault(job.kind, []).append(job)
 
     def _next(self) -> tuple | None:
         """The kind of the request whose turn it is, None if nothing can be begun: of long work there is one batch of a kind, and one led by a person."""
@@ -152,7 +187,10 @@ class Queue:
         jobs = [job for job in self.waiting.pop(kind) if job.wanted()]
         if not jobs:
             return False
-        batch = Batch(self.device, dealt(jobs, self.device.room(jobs[0].long)))
+        if self.device.memory.peek(jobs[0].checkpoint) is None:
+            self._set_aside(jobs)
+            return False
+        batch = Batch(self.device, dealt(jobs, self.device.room(jobs[0])))
         if batch.long:
             self.under_way.append(batch)
             begun = {job for job, _ in batch.parts}
@@ -169,10 +207,15 @@ class Queue:
         """One step of the long work whose turn it is, unless nobody waits for it any more."""
         batch, began, over = self.under_way[0], perf_counter(), True
         if any([job.wanted() for job, _ in batch.parts]):
+            clock = self.device.clock()
             over = self._advance(batch)
+            self.device.settle()
+            batch.seconds.append(self.device.clock() - clock)
         else:
             batch.work.close()
         self.under_way.popleft()
+        if over and batch.parts:
+            self.device.learn(batch.parts[0][0], sum(rows for _, rows in batch.parts), batch.seconds)
         if over:
             self._put_back(batch.kind, batch.unfinished())
         else:

@@ -1,11 +1,17 @@
 """What a foreign repository holds, what is to be fetched of it, and what was found in it: the words that every format speaks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+
+
+def some(names: Iterable[str], most: int = 5) -> str:
+    """Names in a sentence, the first of them where a stranger has very many."""
+    shown = sorted(names)
+    return ", ".join(name[:80] for name in shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
 
 
 @dataclass(frozen=True)

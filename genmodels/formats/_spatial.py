@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..models import LatentModel
-from ._base import Found, Listing, Order
+from ._base import Found, Listing, Order, some
 from ._diffusers import weights_in
 from ._weights import read_weights
 
@@ -55,7 +55,7 @@ def order_for(listing: Listing, format: str, kind: str, described: Callable[[dic
         left = [name for name in listing.sizes if name.startswith(folder) and "/" not in name[len(folder):]
                 and name.endswith((".safetensors", ".bin", ".onnx", ".pth", ".pt", ".ckpt")) and name != weights]
         if left:
-            account = (*account, f"Not needed and not fetched: {', '.join(sorted(left))}.")
+            account = (*account, f"Not needed and not fetched: {some(left)}.")
         return Order(format, (f"{folder}config.json", weights), account)
     return None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ._base import Listing
+from ._base import Listing, some
 
 UNSEEN = (".md", ".gitattributes", ".gitignore", ".txt", "license", ".png", ".jpg", ".jpeg", ".gif", ".webp")  # which are no model
 DATA = (".parquet", ".csv", ".arrow", ".tar", ".jsonl", ".npz", ".npy")
@@ -13,9 +13,8 @@ def stranger(listing: Listing, titles: Sequence[str]) -> str:
     for said in KINDS:
         if sentence := said(listing):
             return f"{listing.name} {sentence}"
-    names = sorted(name for name in listing.sizes if not _is_unseen(name))
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{listing.name} holds {shown}, and none of the formats that this program reads knows such a model; it reads: {', '.join(titles)}."
+    names = some((name for name in listing.sizes if not _is_unseen(name)), 3)
+    return f"{listing.name} holds {names}, and none of the formats that this program reads knows such a model; it reads: {', '.join(titles)}."
 
 
 def _is_unseen(name: str) -> bool:

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch import Tensor
 
+from ._base import some
+
+MOST_TENSORS, DEEPEST = 500, 8  # in one file, a critic and other generators among them; names inside each other that may come before a generator's own
 Shape = tuple[int, int, int, int]  # kernel, stride, padding, extra rows
 STATISTICS = ("running_mean", "running_var")
 USUAL = {28: 1.0, 32: 0.0, 64: 0.0, 128: 0.0, 256: 0.0, 512: 0.0, 16: 1.0, 48: 1.0, 96: 1.0}  # sides of pictures, and what is against them
@@ -37,7 +41,9 @@ class Layer:
 
 def generator_in(tensors: Mapping[str, Tensor]) -> tuple[list[Layer], tuple[str, ...]]:
     """The layers of the generator among some tensors, whatever its prefix, and sentences on what was found. ValueError if there is none."""
-    prefixes = {name[:at] for name in tensors for at in (0, *(dot.end() for dot in re.finditer(r"\.", name)))}
+    if len(tensors) > MOST_TENSORS:
+        raise ValueError(f"These weights are no DCGAN generator: they are {len(tensors):,} tensors, and one has at most {MOST_TENSORS}.")
+    prefixes = {name[:at] for name in tensors for at in (0, *(dot.end() for dot in islice(re.finditer(r"\.", name), DEEPEST)))}
     found, reasons = {}, {}
     for prefix in sorted(prefixes, key=lambda prefix: (prefix.count("."), prefix)):
         if any(prefix.startswith(wider) for wider in found):
@@ -56,7 +62,7 @@ def generator_in(tensors: Mapping[str, Tensor]) -> tuple[list[Layer], tuple[str,
     return layers, (
         f"A DCGAN generator{f' under the names {prefix}*' if prefix else ''}: latents of {layers[0].weight.shape[0]} numbers, "
         f"{len(layers)} transposed convolutions of {channels} channels, {'grey' if layers[-1].channels == 1 else 'colour'} pictures.",
-        *([f"Left out of the same file: {', '.join(sorted(left))} (a critic, or another generator)."] if left else []))
+        *([f"Left out of the same file: {some(left)} (a critic, or another generator)."] if left else []))
 
 
 def _beside(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, bool]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..knobs import knob
 from ..models import LatentModel
-from ._base import Found, Listing, Order
+from ._base import Found, Listing, Order, some
 from ._transposed import Layer, generator_in, shapes_for, side_after
 from ._weights import SAFE, read_weights
 
@@ -85,11 +85,11 @@ def recognise(listing: Listing) -> Order | None:
     if not fitting:
         return None
     weights = min(fitting, key=lambda name: (KINDS.index(next(kind for kind in KINDS if name.endswith(kind))), "ema" not in stems[name], name))
-    left = sorted(set(files) - {weights})
+    left = set(files) - {weights}
     return Order("dcgan", (weights, *(["config.json"] if config else [])), (
         f"Weights in {weights}, {'and a config with sizes as DCGANs have them' if config else 'without a config'}: "
         "whether they are a DCGAN generator, and of which size, their shapes say once they are here.",
-        *([f"Not needed and not fetched: {', '.join(left)}."] if left else [])))
+        *([f"Not needed and not fetched: {some(left)}."] if left else [])))
 
 
 def _may_be(config: dict) -> bool:

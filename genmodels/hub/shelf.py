@@ -72,7 +72,7 @@ class Shelf:
             gone = self._coming / name / MADE
             gone.mkdir(parents=True, exist_ok=True)
             os.replace(self.folder / name, gone / name)
-            shutil.rmtree(gone)
+            shutil.rmtree(gone, ignore_errors=True)  # what it leaves, the next sweep takes
 
     @property
     def _coming(self) -> Path:
@@ -124,9 +124,9 @@ class Shelf:
                 shutil.rmtree(home / MADE, ignore_errors=True)  # what it leaves, the next sweep takes
                 raise error if isinstance(error, Stopped) else OSError(f"{look.repo} could not be stored ({error}). {ADVICE}") from error
             except Exception:
-                shutil.rmtree(home)  # all of it is here and of no use, now and the next time
+                shutil.rmtree(home, ignore_errors=True)  # all of it is here and of no use, now and the next time
                 raise
-            shutil.rmtree(home)
+            shutil.rmtree(home, ignore_errors=True)  # it is on the shelf, whatever still holds its files open here
         return source.read(self.folder / look.name)
 
     @contextmanager

@@ -1,7 +1,8 @@
 """Where a fetched checkpoint came from: source.json, beside its config.json."""
 
 import json
-from dataclasses import dataclass, fields
+import os
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +47,19 @@ def read(folder: Path) -> Fetched:
     return Fetched(name=folder.name, bytes=size, account=account, **texts)
 
 
+def to_give_away(folder: Path) -> bytes:
+    """source.json as others may have it: without the key of whoever asked."""
+    said = asdict(read(folder)) | {"by": ""}
+    return json.dumps({key: value for key, value in said.items() if key not in ("name", "bytes")}, indent=2).encode()
+
+
 def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of all files in a folder, in which others may be at work."""
+    return sum(_size(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:  # it has just gone
+        return 0

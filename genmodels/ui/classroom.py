@@ -18,7 +18,7 @@ from .addresses import network_addresses
 from .live.asking import Refused
 from .visitors import COOKIE, visitor
 
-MOST_PAGES = 400  # open at once
+MOST_PAGES, EACH = 400, 64  # pages of students open at once, in all and by one visitor
 LONGEST_VIEW = 64 << 10  # characters of an address: 26 pins of 256 numbers fit
 LONGEST_CODE = 1200  # characters of an address as a QR code that a telephone reads from a projector
 PATIENCE = 30.0  # seconds that a teacher's page may be away, for a reload, before it leads no more
@@ -30,6 +30,7 @@ class Page:
 
     socket: WebSocket
     teacher: bool
+    whose: str = ""
     follows: bool = True
     news: dict[str, Any] = field(default_factory=dict)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,11 +108,11 @@ class Classroom:
         raise Refused(404, "There is nothing at this address.")
 
     async def talk(self, socket: WebSocket, parts: list[str]) -> None:
-        if parts != ["follow"] or len(self.pages) >= MOST_PAGES:
+        page = Page(socket, self._may_teach(socket), visitor(socket.scope).key)
+        if parts != ["follow"] or not page.teacher and self._is_full(page.whose):
             await socket.close(1013, "Too many pages are open.")
             return
         await socket.accept()
-        page = Page(socket, self._may_teach(socket))
         self._greet(page)
         sending = asyncio.create_task(page.send_news())
         try:
@@ -123,6 +124,11 @@ class Classroom:
         finally:
             sending.cancel()
             self._leave(page)
+
+    def _is_full(self, whose: str) -> bool:
+        """Whether there is no room for one more page of this student; there always is for a teacher's."""
+        students = [page.whose for page in self.pages if not page.teacher]
+        return len(students) >= MOST_PAGES or students.count(whose) >= EACH
 
     def _may_teach(self, asked: HTTPConnection) -> bool:
         key = asked.query_params.get("teacher", "")

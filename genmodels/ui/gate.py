@@ -4,7 +4,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -86,7 +86,7 @@ class Gate:
     async def _bounded(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Let a request in, count its body, and answer in the app's place when it grows too large."""
         seen, started = 0, False
-        headers = HEADERS if self.framed or b"embed=true" in scope.get("query_string", b"").split(b"&") else (*HEADERS, UNFRAMED)
+        headers = HEADERS if self.framed or _is_embedded(scope) else (*HEADERS, UNFRAMED)
 
         async def counted() -> Message:
             nonlocal seen
@@ -125,6 +125,12 @@ def _name(host: str) -> str:
     if host.startswith("["):
         return host[1:].split("]")[0]
     return host.split(":")[0] if host.count(":") == 1 else host
+
+
+def _is_embedded(scope: MutableMapping[str, Any]) -> bool:
+    """Whether the page will show the embedded view: of several it, too, takes the first."""
+    said = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    return next((value for key, value in said if key == "embed"), "") == "true"
 
 
 def _is_address(name: str) -> bool:

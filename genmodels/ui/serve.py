@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import processing_utils
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
@@ -29,6 +30,7 @@ from .visitors import Visitors
 
 FAREWELL = 8.0  # seconds that stopping may take before the process ends anyway
 GRACEFUL = 2  # of them for connections that do not close by themselves
+LARGEST_MESSAGE, MESSAGES = 4 << 20, 2  # bytes of a web socket's message, and how many may wait in the server: of pictures 3 MB are the most
 MANY = 4096  # files that may be open: a class of a hundred browsers has a thousand connections
 LOOK = {"theme", "css", "css_paths", "js", "head", "head_paths", "favicon_path", "i18n"}  # the options of launch() that are the page's
 SWITCHES = ("GRADIO_ALLOWED_PATHS", "GRADIO_DEBUG")  # Gradio prefers these to our [] and False; everything else we say wins
@@ -63,13 +65,13 @@ class Health:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data_dir: Path, hosts: Iterable[str] = (), framed: bool = False,
+def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data_dir: Path, hosts: Iterable[str] = (), framed: bool = False, home: bool = True,
            middleware: Iterable[Middleware] = (), look: Mapping[str, Any] | None = None, root_path: str = "") -> Running:
     """Serve a page from threads of this process and return at once.
 
     host: an address of this machine; "0.0.0.0" serves the network. port: 0 takes any free one. data_dir: runs and saved work, never
     readable by URL. hosts: more names under which browsers reach it (a proxy, a Space). framed: other sites may show
-    it in a frame. look: theme, css, js, head and the like.
+    it in a frame. home: somebody may sit at this machine, and may do everything (see `visitors`); never so on a Space. look: theme, css, js, head and the like.
     OSError if the port is taken, ValueError if Gradio's own folder and data_dir lie in each other.
     """
     if unknown := set(look or {}) - LOOK:
@@ -77,13 +79,14 @@ def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data
     data_dir = Path(data_dir).resolve()
     _keep_apart(data_dir, Path(get_upload_folder()).resolve())
     port = _free(host, port)
+    processing_utils.async_ssrf_protected_download = processing_utils.async_ssrf_protected_get = _fetch_nothing
     for name in SWITCHES:
         if os.environ.pop(name, None) is not None:
             log.warning("%s is set and left out: this page decides that itself.", name)
     blocks.queue(max_size=256, default_concurrency_limit=2, api_open=False, status_update_rate="auto")
     leaving = Leaving()
-    gates = [Middleware(Gate, bound=host, hosts=tuple(hosts), framed=framed), Middleware(Farewell, leaving=leaving), Middleware(Health), Middleware(Visitors),
-             Middleware(Ready, cache=data_dir / "cache" / "compressed"), *middleware, Middleware(Shares, blocks=blocks)]
+    gates = [Middleware(Gate, bound=host, hosts=tuple(hosts), framed=framed), Middleware(Farewell, leaving=leaving), Middleware(Health),
+             Middleware(Visitors, home=home), Middleware(Ready, cache=data_dir / "cache" / "compressed"), *middleware, Middleware(Shares, blocks=blocks)]
     _, url, _ = blocks.launch(
         server_name=host, server_port=port, root_path=root_path, prevent_thread_lock=True,
         share=False, inline=False, inbrowser=False, debug=False, quiet=True, show_error=False,
@@ -94,6 +97,7 @@ def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data
         run_history=False, footer_links=[],
         app_kwargs={"middleware": gates, "docs_url": None, "redoc_url": None, "openapi_url": None}, **(look or {}))
     told = blocks.server.config  # Gradio makes it; every connection reads it anew
+    told.ws_max_size, told.ws_max_queue = LARGEST_MESSAGE, MESSAGES
     told.ws_per_message_deflate = False  # pictures of a kilobyte take longer to pack than to send
     told.timeout_graceful_shutdown = GRACEFUL
     return Running(url, port, blocks, leaving)
@@ -138,6 +142,11 @@ def serve(blocks: gr.Blocks, engine: Any = None, *, host: str, port: int, data_d
     if failed:
         sys.exit(1)
     stopped.set()
+
+
+async def _fetch_nothing(url: str, *_: Any) -> None:
+    """In place of what Gradio does where a program sends it an address as a file: any handler's input may be one."""
+    raise ValueError("This server does not fetch addresses for anybody.")
 
 
 def _allow_many_connections() -> None:

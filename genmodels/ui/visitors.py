@@ -19,10 +19,12 @@ GIVEN = re.compile(rf"(?:^|;) ?{COOKIE}=([\w-]{{22}})\.([\w-]{{22}})(?:;|$)".enc
 
 @dataclass(frozen=True)
 class Visitor:
-    """key: tells visitors apart, never a permission and never logged. home: asks from this machine itself, through no proxy."""
+    """key: tells visitors apart, never logged. home: asks from this machine itself, through no proxy. named: the key is a name of their own,
+    kept by a cookie, and may say what is theirs; else it is an address, which many may share."""
 
     key: str
     home: bool
+    named: bool = False
 
 
 def visitor(scope: Mapping[str, Any]) -> Visitor:
@@ -35,18 +37,18 @@ class Visitors:
 
     The cookie is signed: a name that somebody made up is none, so that whoever throws the cookie away, or changes it with every request,
     is counted by the address. It ends with the browser's session or with this process. On https it may live in a frame of another site
-    (a Space in the Hub's page), in a jar for that site alone.
+    (a Space in the Hub's page), in a jar for that site alone. home=False: nobody sits at this machine, whatever address they come from.
     """
 
-    def __init__(self, app: ASGIApp):
-        self.app, self.secret = app, secrets.token_bytes(32)
+    def __init__(self, app: ASGIApp, home: bool = True):
+        self.app, self.home, self.secret = app, home, secrets.token_bytes(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         name = self._name(scope)
-        scope["visitor"] = Visitor(name or _address(scope), _is_home(scope))
+        scope["visitor"] = Visitor(name or _address(scope), self.home and _is_home(scope), bool(name))
         if name:
             await self.app(scope, receive, send)
             return

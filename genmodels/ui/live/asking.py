@@ -57,6 +57,7 @@ class Asking:
 
     async def post(self, request: Request, task: str, name: str) -> Response:
         """TASK/NAME?n=N; decode takes the fields of `Sampling` too. Whoever leaves is computed for no longer."""
+        await self.look(name)
         n, body, options = _count(request.query_params), self._body(task, name), _sampling(task, request.query_params)
         key = visitor(request.scope).key
         with self.waiting.answering(key, n):
@@ -72,6 +73,7 @@ class Asking:
         """prior/NAME?n=N&seed=S&sampler=KIND: latents float32 [n, D]."""
         query = request.query_params
         n, seed = _count(query), _whole(query, "seed", 2**32 - 1)
+        await self.look(name)
         self.blueprint(name)
         try:
             with self.waiting.answering(visitor(request.scope).key, n):
@@ -109,6 +111,7 @@ class Asking:
         while True:
             content = await messages.get()
             try:
+                await self.look(name)
                 body = self._body(task, name)
                 if not body.fits(len(content), 1):
                     raise Refused(400, f"A message must be 1 {body.what}, {body.sizes(1)}, not {len(content)}.")
@@ -124,6 +127,11 @@ class Asking:
             except Exception:
                 logging.exception("%s by %s failed", task, name)
                 await socket.send_text("The server could not answer this; its log says why.")
+
+    async def look(self, name: str) -> None:
+        """To look at a new model takes seconds, if it is large or brings its own library: nobody else waits for that."""
+        if not self.engine.looked_at(name):
+            await asyncio.to_thread(self.engine.folders)
 
     def blueprint(self, name: str) -> Trainable:
         try:
@@ -162,7 +170,10 @@ class Asking:
             return await asyncio.wrap_future(self.engine.submit(*asked))
         except (ValueError, FloatingPointError) as error:
             raise Refused(400, str(error)) from None
-        except (MemoryError, RuntimeError) as error:
+        except MemoryError as error:
+            logging.warning("%s by %s failed: %s", *asked[:2], error)
+            raise Refused(503, str(error) or "The memory of this computer does not suffice; ask for fewer pictures.") from None
+        except RuntimeError as error:
             logging.warning("%s by %s failed: %s", *asked[:2], error)
             raise Refused(503, "The engine cannot answer now; try again in a moment.") from None
 

@@ -44,6 +44,8 @@ def catalogue(engine: Engine) -> dict:
             else:
                 classifiers[name] = _classifier(engine, name)
         except Exception as error:  # whatever a stranger's folder does, the others are listed
+            if name not in engine.folders():  # somebody has just deleted it
+                continue
             logging.warning("checkpoint %s is left out: %s", name, error)
             said = str(error) if str(error).startswith(name) else f"{name} cannot be used: {error}"
             models.append({"name": name, "title": title(name), "error": said} | _whence(engine, name))

@@ -22,7 +22,7 @@ class Errand:
     kind: str
     text: str
     work: Callable[["Errand"], dict[str, Any]]
-    state: str = "waiting"
+    reached: str = "waiting"
     done: int = 0
     total: int = 0
     unit: str = ""
@@ -35,16 +35,21 @@ class Errand:
         self.done, self.total, self.unit = done, total, unit
 
     @property
+    def state(self) -> str:
+        """What it has reached, or that it works no longer than it must."""
+        return "stopping" if self.reached == "working" and self.stopped.is_set() else self.reached
+
+    @property
     def under_way(self) -> bool:
         return self.state in UNDER_WAY
 
     def run(self) -> None:
         try:
-            self.outcome, self.state = self.work(self), "done"
+            self.outcome, self.reached = self.work(self), "done"
         except Stopped as stopped:
-            self.sentence, self.state = str(stopped), "stopped"
+            self.sentence, self.reached = str(stopped), "stopped"
         except Exception as error:
-            self.sentence, self.state = in_words(error), "failed"
+            self.sentence, self.reached = in_words(error), "failed"
 
 
 class Errands:
@@ -87,9 +92,8 @@ class Errands:
             errand = self.last.get(visitor)
             if errand and errand in self.waiting:
                 self.waiting.remove(errand)
-                errand.state = "stopped"
+                errand.reached = "stopped"
             elif errand and errand.under_way:
-                errand.state = "stopping"
                 errand.stopped.set()
             else:
                 self.last.pop(visitor, None)
@@ -104,7 +108,7 @@ class Errands:
     def _next(self) -> None:
         while self.waiting and len(self.working) < self.at_once:
             errand = self.waiting.popleft()
-            errand.state = "working"
+            errand.reached = "working"
             self.working.append(errand)
             threading.Thread(target=self._run, args=(errand,), name=f"{errand.kind} {errand.text}", daemon=True).start()
 

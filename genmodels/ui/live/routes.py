@@ -43,6 +43,7 @@ class LiveRoutes:
         self.files = Files(assets)
         self.compressed = Compressed(engine.cache / "compressed")
         self.listed: tuple[tuple, bytes] | None = None  # the catalogue, and what it was made of
+        self.listing = asyncio.Lock()
         for file in sorted(self.files.all.values(), key=lambda file: file.stamp[1]):
             if file.squeezable and file.stamp[1] > SMALL:
                 self.compressed.improve(file.hash, file.path.read_bytes)
@@ -95,7 +96,8 @@ class LiveRoutes:
     # What is read
 
     async def _catalogue(self, request: Request) -> Response:
-        content = await asyncio.to_thread(self._list)
+        async with self.listing:  # a class that opens its pages while a new model is looked at must not take all threads
+            content = await asyncio.to_thread(self._list)
         return await self._immutable(request, sha256(content).hexdigest()[:16], "application/json", lambda: content, keep=False)
 
     def _list(self) -> bytes:
@@ -108,6 +110,7 @@ class LiveRoutes:
         return self.listed[1]
 
     async def _model_file(self, request: Request, name: str, hash: str, file: str) -> Response:
+        await self.asking.look(name)
         self.asking.blueprint(name)
         if await asyncio.to_thread(address, self.engine, name, file) != f"/live/models/{name}/{hash}/{file}":
             raise Refused(404, f"{name} has no {file} with this content any more; reload the page.")

@@ -4,7 +4,8 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from .errands import Errand, Errands, in_words
 from .models import can_sign_in
 
 LARGEST_BODY = 32 << 10  # bytes of what a page asks for here
-LOOKS, LOOKS_EACH = 8, 2  # at the same time, in all and by one visitor
+LOOKS, LOOKS_EACH = 8, 2  # and drafts, at the same time, in all and by one visitor
 ASKED = {"text": 300, "model": 96, "repo": 200, "licence": 80, "title": 120, "words": 4000}  # characters
 CLASS = {
     "fetch": "In a class only the teacher's own computer fetches models, from the page that is open there.",
@@ -31,6 +32,8 @@ CLASS = {
     "publish": "In a class only the teacher's own computer publishes models.",
 }
 NOT_YOURS = "Somebody else fetched this model; whoever fetched it, or the computer that serves this page, can delete it."
+NAMELESS = ("Your browser keeps no cookie of this page, so that what you fetch could not be told from what others fetch. "
+            "Allow its cookie, or open the page in a tab of its own.")
 SIGN_IN = "Sign in with Hugging Face first: a model is published under your own name."
 NOT_HERE = "Publishing uses the login of the computer that serves this page, so it is possible only in the page that is open there."
 
@@ -39,16 +42,19 @@ class ShelfRoad:
     """GET state and errand; POST look, fetch, draft and publish with a JSON object; DELETE errand (stop it, or forget its end) and models/NAME.
 
     home: may do everything (see `visitors`). Others: nothing in a class; elsewhere they fetch, delete what they fetched, and publish
-    under their own name after signing in. Their fetches are made without this machine's token, which might open what is private.
+    under their own name after signing in; what they may follows from a name of their own, not from an address that many may share.
+    Their fetches are made without this machine's token, which might open what is private.
     """
 
     def __init__(self, shelf: Shelf, engine: Engine, *, classroom: bool = False, sign_in: bool | None = None):
         self.shelf, self.engine, self.classroom = shelf, engine, classroom
         self.sign_in = can_sign_in() if sign_in is None else sign_in
         self.errands, self.looking = Errands(), []
+        self.threads = ThreadPoolExecutor(LOOKS, "look")  # a Hub that hangs holds up nothing else of the page
 
     def close(self) -> None:
         self.errands.close()
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
     async def talk(self, socket: WebSocket, parts: list[str]) -> None:
         await socket.close(1008)
@@ -98,6 +104,8 @@ class ShelfRoad:
             return None
         if self.classroom:
             return CLASS[what]
+        if not who.named:
+            return NAMELESS
         return NOT_YOURS if what == "delete" and by != who.key else None
 
     def _why_not_publish(self, who: Visitor, token: str | None) -> str | None:
@@ -111,17 +119,22 @@ class ShelfRoad:
         return self.shelf if who.home else replace(self.shelf, hub=replace(self.shelf.hub, token=False))
 
     async def _look(self, request: Request, who: Visitor, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """What a repository is. A page that has gone, or asks for another one, is not worked for any longer."""
+        """What a repository is."""
         _refuse(self._why_not(who, "fetch"))
+        return await self._apart(request, who, lambda stopped: asdict(self._for(who).look(asked["text"], stopped)))
+
+    async def _apart(self, request: Request, who: Visitor, work: Callable[[threading.Event], dict[str, Any]]) -> dict[str, Any]:
+        """What work(stopped) gives, as `_spoken`. A page that has gone, or asks for another one, is not worked for any longer."""
         if len(self.looking) >= LOOKS or self.looking.count(who.key) >= LOOKS_EACH:
-            raise Refused(503, "The Hub is being asked by many people right now; try again in a moment.")
+            raise Refused(503, "Many people look at models right now; try again in a moment.")
         stopped = threading.Event()
         self.looking.append(who.key)
+        working = self.threads.submit(_spoken, lambda: work(stopped))
+        working.add_done_callback(lambda _: self.looking.remove(who.key))  # not before: what was left may still take a while
         try:
-            return await unless_left(request, asyncio.to_thread(_spoken, lambda: asdict(self._for(who).look(asked["text"], stopped))))
+            return await unless_left(request, asyncio.wrap_future(working))
         finally:
             stopped.set()
-            self.looking.remove(who.key)
 
     def _fetch(self, who: Visitor, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         _refuse(self._why_not(who, "fetch"))
@@ -151,11 +164,11 @@ class ShelfRoad:
         """What would be sent: the card, and every file with its size."""
         self._may_publish(who, request, asked["model"])
 
-        def made() -> dict[str, Any]:
+        def made(_: threading.Event) -> dict[str, Any]:
             whole = self._drafted(asked)
             return {"repo": whole.repo, "card": whole.card, "files": [{"path": path, "bytes": len(content)} for path, content in sorted(whole.files.items())]}
 
-        return await asyncio.to_thread(_spoken, made)
+        return await self._apart(request, who, made)
 
     def _publish(self, who: Visitor, asked: Mapping[str, Any], request: Request) -> dict[str, Any] | None:
         hub = self._may_publish(who, request, asked["model"])

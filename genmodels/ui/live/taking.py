@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
 
 from ...engine import Engine
+from ...hub.source import SOURCE, to_give_away
 from .asking import Refused
 
 PIECE = 1 << 20  # bytes
@@ -38,6 +39,9 @@ def zipped(folder: Path) -> Iterator[bytes]:
     pieces = _Pieces()
     with zipfile.ZipFile(pieces, "w") as archive:
         for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            if path.name == SOURCE:
+                archive.writestr(f"{folder.name}/{SOURCE}", to_give_away(folder))
+                continue
             with path.open("rb") as source, archive.open(zipfile.ZipInfo.from_file(path, f"{folder.name}/{path.name}"), "w") as target:
                 while content := source.read(PIECE):
                     target.write(content)

@@ -23,7 +23,7 @@ class Wish:
 
     def start(self) -> None:
         """Begin to fetch, in a thread of its own."""
-        self.errand.state = "working"
+        self.errand.reached = "working"
         threading.Thread(target=self.errand.run, name=f"wish {self.errand.text}", daemon=True).start()
 
     def close(self) -> None:
