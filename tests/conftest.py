@@ -4,11 +4,13 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: a second thread only waits for tiny nets
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -186,23 +188,45 @@ def url(bundled, tmp_path_factory, chromium) -> Iterator[str]:
     running.close()
 
 
+_rested: dict[str, list] = {}  # contexts that nobody uses now, by what they are like: a new one costs a second at every page
+
+
+def _context(browser, options: dict) -> tuple[str, object]:
+    """A browser of one's own, as if new, and what it is like."""
+    like = json.dumps([id(browser), options], sort_keys=True)
+    free = _rested.setdefault(like, [])
+    return like, free.pop() if free else browser.new_context(**options)
+
+
+def _give_back(like: str, context) -> None:
+    """Close its pages and forget all that they kept, but for the files of the page."""
+    for page in context.pages:
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
+        context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+        page.close()
+    if "permissions" in like:
+        return context.close()
+    context.clear_permissions()
+    context.clear_cookies()
+    return _rested[like].append(context)
+
+
 @contextmanager
 def watched(browser) -> Iterator[Callable]:
     """A function that opens an address in a browser of its own; at the end it fails if a page complained in the console."""
     contexts, complaints = [], []
 
     def open_page(address: str, width=1280, height=900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
+        contexts.append(_context(browser, options | {"viewport": {"width": width, "height": height}}))
+        page = contexts[-1][1].new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
         page.goto(address)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for like, context in contexts:
+        _give_back(like, context)
     assert not [text for text in complaints if "manifest" not in text]
 
 

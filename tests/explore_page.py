@@ -33,12 +33,12 @@ def settle(page) -> None:
     page.wait_for_selector('.lp-grid[aria-busy="false"]')
     page.wait_for_selector(f'{PICTURE}[aria-busy="false"]')
     before = None
-    for _ in range(60):
+    for _ in range(180):
         now = page.evaluate(PIXELS)
         if now == before and any(now):
             return
         before = now
-        page.wait_for_timeout(150)
+        page.wait_for_timeout(50)
     raise AssertionError("the picture never came to rest")
 
 

@@ -1,5 +1,7 @@
 """A class in the page: students' pages follow the teacher's until they go their own way, lessons take controls away, projectors see large things"""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -236,6 +238,14 @@ def test_what_is_not_locked_stays_free_and_undo_changes_nothing_that_is(visit):
     assert point_of(page) == "seed:4"
 
 
+def test_a_hidden_verdict_is_kept_from_those_who_listen_too(visit):
+    page = visit("model=mnist-vae-16d&point=seed:4&hide=verdict")
+    page.wait_for_selector(".lp-near button")  # the hand rests: now a verdict would be said
+    assert page.locator(PICTURE).get_attribute("aria-label") == "The decoded picture" and page.locator(".lp-aloud").first.text_content() == ""
+    page = visit("model=mnist-vae-16d&point=seed:4")
+    page.wait_for_selector(f'{PICTURE}[aria-label*="the classifier sees"]')
+
+
 def test_the_key_of_a_hidden_part_does_nothing(visit):
     page = visit("model=mnist-vae-16d&point=seed:4&hide=random,pins")
     before = pixels(page)
@@ -278,21 +288,31 @@ def test_projector_size_has_the_whole_map_in_sight_and_larger_words(visit, width
     page.wait_for_function("!document.body.classList.contains('lp-big')")
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+def test_two_models_stand_side_by_side_before_a_room(visit, width, height):
+    page = visit("model=mnist-vae-16d&second=mnist-ae-16d&big=1", width=width, height=height)
+    page.wait_for_selector('[data-testid="latent-picture-2"]:not([data-ms="0"])')
+    boxes = [page.get_by_test_id(name).bounding_box() for name in ("latent-map", "latent-picture", "latent-map-2", "latent-picture-2")]
+    assert all(box["y"] + box["height"] <= height for box in boxes)
+    assert all(one["x"] + one["width"] < other["x"] for one, other in pairwise(boxes)) and reach(page) <= width
+
+
 # A server that goes away
 
 
 def test_pages_find_their_class_again_by_themselves(bundled, browser, tmp_path):
     from genmodels.ui import page
+    from genmodels.ui.theme import look
     port, contexts = _free("0.0.0.0", 0), [browser.new_context() for _ in range(2)]
     teacher, student = [context.new_page() for context in contexts]
-    with served(page(bundled, "mnist-vae-2d"), bundled, port, tmp_path):
+    with served(page(bundled, "mnist-vae-2d"), bundled, port, tmp_path, look=look()):
         teacher.goto(f"http://127.0.0.1:{port}")
         student.goto(f"http://{outside()}:{port}")
         teacher.get_by_test_id("class").click()
         teacher.get_by_test_id("class-lead").click()
         says(student, "You see what the teacher shows")
     says(student, "The connection to the teacher is lost")
-    with served(page(bundled, "mnist-vae-2d"), bundled, port, tmp_path):
+    with served(page(bundled, "mnist-vae-2d"), bundled, port, tmp_path, look=look()):
         says(teacher, "You lead: 1 of 1 page follow")
         says(student, "You see what the teacher shows")
         go_to_seed(teacher, 12)

@@ -16,7 +16,9 @@ OUTER = """<!doctype html><title>The page around</title><iframe src="%s" style="
 <script>addEventListener("message", ({ data, origin }) => { if (data.queryString !== undefined) window.told = { ...data, origin }; });</script>"""
 
 
-@pytest.mark.parametrize("framed, query, free", [(False, b"", False), (False, b"model=x&embed=true", True), (False, b"embed=false", False), (True, b"", True)])
+@pytest.mark.parametrize("framed, query, free", [(False, b"", False), (False, b"model=x&embed=true", True), (False, b"embed=false", False), (True, b"", True),
+                                                (False, b"embed=false&embed=true", False), (False, b"embed&embed=true", False),
+                                                (False, b"x=1&%65mbed=false&embed=true", False)])
 def test_other_sites_may_frame_embedded_views_and_spaces_only(framed, query, free):
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -83,6 +85,8 @@ def test_what_is_managed_is_not_done_in_an_embedded_view(open_space):
 def test_a_space_says_what_it_forgets(open_space, width, scheme):
     page = open_space(width=width, color_scheme=scheme)
     note = page.get_by_test_id("keeping")
+    if width < 500:
+        page.get_by_test_id("more").click()
     note.locator("summary").click()
     assert "its disk is emptied" in note.inner_text() and "always here" in note.inner_text()
     assert reach(page) <= width and page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,11 +1,20 @@
 """The Explore page under the hand of a person, in a real Chromium, on the bundled models"""
 
+from urllib.parse import parse_qs, urlsplit
+
 import numpy as np
 import pytest
 
 from genmodels.normal import latents
+from genmodels.ui.live.asking import LARGEST_BODY
 
-from .explore_page import EVERYWHERE, MAP, PIXELS, at, pixels, point_of, reach, settle
+from .explore_page import EVERYWHERE, MAP, PICTURE, PIXELS, at, pixels, point_of, reach, settle
+
+WIDEST = """Math.max(...[...document.querySelectorAll('.lp-top, .lp-top > *, .lp-right > *, .lp-morelist > *, .lp-about')]
+    .map(one => one.getBoundingClientRect().right))"""
+SMALL = """[...document.querySelectorAll('.lp button, .lp select, .lp input, .lp summary')].filter(one => one.checkVisibility())
+    .map(one => [one.className || one.ariaLabel || one.tagName, one.getBoundingClientRect()])
+    .filter(([, box]) => box.width < 43.5 || box.height < 43.5).map(([name, box]) => `${name} ${box.width} x ${box.height}`)"""
 
 
 def test_hovering_shows_and_leaving_goes_back(visit):
@@ -114,3 +123,54 @@ def test_nothing_overflows(visit, width, scheme, query):
     page = visit(query, width=width, color_scheme=scheme)
     assert reach(page) <= width
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_one_button_holds_what_the_head_has_no_room_for(visit, scheme):
+    page = visit("model=mnist-vae-16d&road=server", road="", width=390, height=844, color_scheme=scheme)
+    more, road = page.get_by_test_id("more"), page.get_by_test_id("road")
+    assert page.evaluate(WIDEST) <= 390 and page.evaluate("document.querySelector('h1').getBoundingClientRect().left") < 16
+    assert more.is_visible() and not road.is_visible()
+    more.click()
+    assert page.evaluate(WIDEST) <= 390
+    page.get_by_label("Light or dark").click()
+    assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "light")
+    road.select_option("browser")
+    page.wait_for_selector(f'{PICTURE}[data-road="browser"]')
+    page.keyboard.press("Escape")
+    assert not road.is_visible() and page.evaluate("document.activeElement.dataset.testid") == "more"
+
+
+def test_a_finger_finds_every_control_of_a_phone(visit):
+    assert visit("model=mnist-cvae-16d&second=mnist-vae-16d", width=390, height=844, has_touch=True).evaluate(SMALL) == []
+
+
+def test_what_stays_in_sight_takes_little_of_a_phone_and_hides_nothing_that_gets_the_focus(visit):
+    page = visit("model=mnist-vae-16d", width=390, height=844)
+    page.mouse.move(200, 600)
+    page.keyboard.press("End")
+    page.locator(".lp-save button").first.scroll_into_view_if_needed()
+    bottom = "document.querySelector('.lp-sticky').getBoundingClientRect().bottom"
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.wait_for_function(f"{bottom} > 0 && {bottom} < 120")
+    for element in (page.get_by_test_id("latent-slider-0"), page.get_by_role("button", name="Random", exact=True)):
+        element.focus()
+        assert element.bounding_box()["y"] >= page.evaluate(bottom)
+
+
+def test_more_latents_than_one_request_may_carry_go_in_several(visit):
+    """As 256 x 256 colours are that are noise before they are a picture."""
+    page, sizes = visit("model=mnist-vae-2d"), []
+
+    def answer(route):
+        sizes.append(len(route.request.post_data_buffer))
+        route.fulfill(body=bytes([len(sizes)]) * int(parse_qs(urlsplit(route.request.url).query)["n"][0]), content_type="application/octet-stream")
+    page.route("**/live/decode/large*", answer)
+    shades = page.evaluate("""async () => {
+        const roads = performance.getEntriesByType("resource").find(({ name }) => name.endsWith("/roads.js")).name;
+        const { decodeBehind } = await import(roads), D = 3 * 256 * 256;
+        const model = { name: "large", image_shape: [1, 1, 1], latent_shape: [3, 256, 256], conditions: [], browser: false };
+        return [...await decodeBehind(model, new Float32Array(12 * D), null, 12)].map((shade) => Math.round(255 * shade));
+    }""")
+    assert max(sizes) <= LARGEST_BODY and sum(sizes) == 4 * 12 * 3 * 256 * 256
+    assert len(shades) == 12 and shades == sorted(shades) and set(shades) == set(range(1, len(sizes) + 1))

@@ -1,6 +1,7 @@
 """A Hugging Face Space: its front matter, its check, what it would lose, and the model that it is for"""
 
 import io
+import json
 import re
 import sys
 import threading
@@ -126,6 +127,19 @@ def test_a_model_is_taken_away_as_its_folder(live):
     assert "vae.zip" in answer.headers["Content-Disposition"]
     assert [client.get(f"/live/take/{name}").status_code for name in ("nope.zip", "../vae.zip", "", "vae/config.json")] == [404] * 4
     assert client.post("/live/take/vae.zip").status_code == 405
+
+
+def test_what_is_taken_away_does_not_say_who_fetched_it(live):
+    live.roads["take"] = Taking(live.engine)
+    folder = live.engine.checkpoint("vae").folder
+    said = {"repo": "a/b", "revision": "", "commit": "0" * 40, "format": "own", "account": ["Found."],
+            "fetched": "2026-01-01T00:00:00+00:00", "by": "192.168.0.7"}
+    (folder / "source.json").write_text(json.dumps(said))
+    try:
+        with zipfile.ZipFile(io.BytesIO(TestClient(live).get("/live/take/vae.zip").content)) as archive:
+            assert json.loads(archive.read("vae/source.json")) == said | {"by": ""}
+    finally:
+        (folder / "source.json").unlink()
 
 
 # In a browser

@@ -47,6 +47,12 @@ export async function reloadCatalogue() {
   if (before.length !== catalogue.models.length || before.some((model, k) => model !== catalogue.models[k])) window.dispatchEvent(new Event("latent-catalogue"));
 }
 
+/** Whether a model was deleted meanwhile, after which nothing can be asked of it: the head then says so and takes another. @param {Model} model */
+export async function isGone(model) {
+  await reloadCatalogue().catch(() => {}); // the server is away: what it was asked for says so
+  return !modelNamed(model.name);
+}
+
 /** A server that was away may be another one by now: this page's scripts and models are those of the one before. */
 onReturn(async () => {
   const { assets, models } = catalogue, now = await fetched(liveUrl("catalogue.json")).then((answer) => answer.json(), (error) => say(error.message, "problem"));

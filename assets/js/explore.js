@@ -1,40 +1,38 @@
 // The Explore page: a map under the hand, one large picture, sliders, pins; and a second model beside the first.
 
-import { className, hasPrior, isRound, loadAtlas, modelNamed } from "./catalogue.js";
+import { hasPrior, isRound, loadAtlas, modelNamed } from "./catalogue.js";
 import { canShare, createBar } from "./bar.js";
+import { whenReady } from "./begin.js";
 import { createClasses } from "./classes.js";
-import { copyText, make, say } from "./dom.js";
+import { make, say } from "./dom.js";
 import { unfit } from "./fits.js";
 import { createGallery } from "./gallery.js";
-import { saveCodes, savePicture } from "./keep.js";
 import { isHidden } from "./lesson.js";
 import { createMaking } from "./making.js";
 import { createPanel, middleOf } from "./panel.js";
 import { createPins, pinsWith } from "./pins.js";
 import { namesPins, place, textFor, toldAt } from "./place.js";
-import { coordinates, nearest, project } from "./plane.js";
-import { createKinds, randomPoint } from "./random.js";
+import { coordinates, nearest } from "./plane.js";
+import { createRandom } from "./random.js";
+import { createSaves } from "./saves.js";
 import { createSliders } from "./sliders.js";
 import { startOf } from "./stops.js";
-import { amend, canRedo, canUndo, choose, chosen, isLocal, link, onChange, redo, undo } from "./store.js";
+import { amend, canRedo, canUndo, choose, chosen, isLocal, onChange, redo, undo } from "./store.js";
 
-const ELSEWHERE = new Set(["ends", "rows", "walk", "at", "view", "fetch", "find", "data", "kind", "hide", "lock", "big"]); // chosen in other tabs, or the shape of the page
-
+/** What is chosen in other tabs, or is the shape of the page. */
+const ELSEWHERE = new Set(["ends", "rows", "walk", "at", "view", "fetch", "find", "data", "kind", "hide", "lock", "big"]);
 const HAND = 256; // numbers of a latent whose every move others may follow
 const HELP = {
   map: "Move over the map to look, press to stay. Keys: arrows move, R random, 0 middle, Z undo, P pin.",
-  places: "Each picture is a place; between them is a way through the latents. Move to look, press to stay. Keys: arrows move, 0 the first, Z undo, P pin.",
+  places: "Each picture is a place; between them is a way through the latents. Move to look, press to stay. "
+    + "Keys: arrows move, 0 the first, Z undo, P pin.",
 };
 const card = (title, ...children) => make("section", { class: "lp-card" }, title && make("h2", {}, title), ...children);
 const called = (name, element) => { element.classList.add(name); return element; };
 const press = (text, title, onclick, main = false) => make("button", { class: `lp-button${main ? " main" : ""}`, title, onclick }, text);
 
 /** @param {HTMLElement} root */
-export function mount(root) {
-  const begin = () => new Explore(root);
-  if (window.latentReady) begin();
-  else window.addEventListener("latent-ready", begin, { once: true });
-}
+export const mount = (root) => whenReady(root, () => new Explore(root));
 
 /** The page holds the placed point (z, its text, the class told); the panels may show another one while the hand hovers. */
 class Explore {
@@ -42,14 +40,17 @@ class Explore {
     this.z = null;
     this.text = this.told = "";
     this.turn = 0;
-    this.main = createPanel({ main: true, onHand: (...at) => this.hand(this.main, ...at), onLeave: () => this.leave(), onShown: (z) => this.shown(z) });
-    this.second = createPanel({ main: false, onHand: (...at) => this.hand(this.second, ...at), onLeave: () => this.leave() });
-    this.sliders = createSliders({ onMove: (dimension, value) => this.slide(dimension, value), onRelease: () => this.keep(this.main.state.shown) });
+    const onLeave = () => this.leave();
+    this.main = createPanel({ main: true, onHand: (...at) => this.hand(this.main, ...at), onLeave, onShown: (z) => this.shown(z) });
+    this.second = createPanel({ main: false, onHand: (...at) => this.hand(this.second, ...at), onLeave });
+    this.sliders = createSliders({ onMove: (...moved) => this.slide(...moved), onRelease: () => this.keep(this.main.state.shown) });
     this.pins = createPins();
     this.bar = createBar();
     this.lay(root);
     root.addEventListener("keydown", (event) => this.shortcut(event));
-    document.addEventListener("keydown", (event) => { if (event.target === document.body && chosen().tab === "explore") this.shortcut(event); });
+    document.addEventListener("keydown", (event) => {
+      if (event.target === document.body && chosen().tab === "explore") this.shortcut(event);
+    });
     onChange((_, changed) => { if ([...changed].some((name) => !ELSEWHERE.has(name))) this.update(); });
     this.update();
   }
@@ -63,29 +64,28 @@ class Explore {
     const classCard = called("lp-classcard", card("The same style in all classes"));
     this.classes = createClasses(classCard, (label) => choose({ label, point: this.text }));
     classCard.append(this.classes.element);
-    this.kinds = createKinds();
+    this.random = createRandom();
     const makingCard = called("lp-makingcard", card("How the picture is made"));
     this.making = createMaking(makingCard, { onScale: (factor) => this.main.scale(factor) });
     makingCard.append(this.making.element);
-    this.seed = make("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, class: "lp-seed", placeholder: "seed", "aria-label": "Seed", title: "The same seed gives the same point",
-      onchange: () => this.toSeed(this.seed.value) });
-    this.anywhere = press("Random", "A new random point (R)", () => this.random());
     this.back = press("Undo", "Undo (Z)", undo);
     this.forth = press("Redo", "Redo (Shift Z)", redo);
     this.pictureCard = called("lp-picturecard", card("", main.picture.element));
-    const reset = called("lp-reset", press("Reset", "To the middle (0)", () => this.reset())), pinThis = called("lp-pinthis", press("Pin this", "Keep this place (P)", () => this.pin(), true));
-    const slidersCard = called("lp-latents", make("section", { class: "lp-card" }, make("div", { class: "lp-slidersbox" }, make("h2", {}, "Latents, in sigmas"), sliders.element),
-      make("div", { class: "lp-row lp-randomrow" }, this.anywhere, make("span", { class: "lp-kinds" }, this.kinds.element), this.seed),
+    const reset = called("lp-reset", press("Reset", "To the middle (0)", () => this.reset()));
+    const pinThis = called("lp-pinthis", press("Pin this", "Keep this place (P)", () => this.pin(), true));
+    const slidersCard = called("lp-latents", make("section", { class: "lp-card" },
+      make("div", { class: "lp-slidersbox" }, make("h2", {}, "Latents, in sigmas"), sliders.element), this.random.element,
       make("div", { class: "lp-row" }, ...[reset, this.back, this.forth].map((one) => called("lp-undo", one)), pinThis)));
-    const saves = make("div", { class: "lp-row lp-save" }, press("Copy link", "This view as a link", () => this.copyLink()),
-      press("Save picture", "A PNG with its link inside", () => savePicture(main.picture.canvas, main.state.model, this.text)),
-      press("Codes as CSV", "All codes of the map, the pins and this point", () => this.saveCodes()));
+    const saves = createSaves(main.picture.canvas, () => ({ ...main.state, z: this.z, text: this.text, told: this.told }));
     const mapCard = (panel) => make("section", { class: "lp-card lp-mapcard" }, ...panel.maps);
     this.help = make("p", { class: "lp-help" });
-    this.mainColumn = make("div", { class: "lp-column" }, main.name, mapCard(main), make("div", { class: "lp-under" }, main.accuracy, this.help), this.galleryCard);
-    this.secondColumn = make("div", { class: "lp-column", hidden: true }, second.name, mapCard(second), make("div", { class: "lp-under" }, second.accuracy), card("", second.picture.element));
+    this.mainColumn = make("div", { class: "lp-column" }, main.name, mapCard(main),
+      make("div", { class: "lp-under" }, main.accuracy, this.help), this.galleryCard);
+    this.secondColumn = make("div", { class: "lp-column", hidden: true }, second.name, mapCard(second),
+      make("div", { class: "lp-under" }, second.accuracy), called("lp-picturecard", card("", second.picture.element)));
     this.nearCard = called("lp-nearcard", card("Nearest codes", main.near));
-    const pinsCard = called("lp-pinscard", make("section", { class: "lp-card" }, make("div", { class: "lp-pinsbox" }, make("h2", {}, "Pins"), this.pins.element), saves));
+    const pinsCard = called("lp-pinscard", make("section", { class: "lp-card" },
+      make("div", { class: "lp-pinsbox" }, make("h2", {}, "Pins"), this.pins.element), saves));
     this.side = make("div", { class: "lp-side" }, this.pictureCard, makingCard, slidersCard, classCard, pinsCard, this.nearCard);
     this.grid = make("div", { class: "lp-grid" }, this.bar.element, this.mainColumn, this.secondColumn, this.side);
     root.replaceChildren(make("div", { class: "lp lp-explore" }, this.grid));
@@ -97,7 +97,9 @@ class Explore {
   shown(z) {
     const { model } = this.main.state;
     this.sliders.show(z);
-    if (!model.steps && model.latent_dim <= HAND) window.dispatchEvent(new CustomEvent("latent-hand", { detail: () => (model.name === chosen().model ? { point: z === this.z ? this.text : textFor(z, this.from()) } : {}) }));
+    if (model.steps || model.latent_dim > HAND) return;
+    const detail = () => (model.name === chosen().model ? { point: z === this.z ? this.text : textFor(z, this.from()) } : {});
+    window.dispatchEvent(new CustomEvent("latent-hand", { detail }));
   }
 
   /** One hand for both maps: what one shows decides what the other shows. */
@@ -115,10 +117,13 @@ class Explore {
   beside(from, to, latent) {
     const [one, other] = [from.state.atlas, to.state.atlas];
     if (chosen().hand === "place" || !canShare(one) || !canShare(other)) {
-      const unlike = !from.state.plane.round !== !to.state.plane.round, share = unlike ? to.state.plane.reach / from.state.plane.reach : 1; // flat and round have no scale in common
-      return to.map.latentAt(to === this.second ? this.middle : this.z, coordinates(from.state.plane, latent).map((value) => share * value));
+      const unlike = !from.state.plane.round !== !to.state.plane.round; // flat and round have no scale in common
+      const share = unlike ? to.state.plane.reach / from.state.plane.reach : 1;
+      const place = coordinates(from.state.plane, latent).map((value) => share * value);
+      return to.map.latentAt(to === this.second ? this.middle : this.z, place);
     }
-    const [{ index }] = nearest(one, latent, 1, Math.min(one.count, other.count)), D = to.state.model.latent_dim; // both atlases begin with the same pictures
+    const both = Math.min(one.count, other.count); // they begin with the same pictures
+    const D = to.state.model.latent_dim, [{ index }] = nearest(one, latent, 1, both);
     return other.codes.slice(index * D, (index + 1) * D);
   }
 
@@ -152,17 +157,6 @@ class Explore {
 
   // Buttons and keys
 
-  async random() {
-    const { model } = this.main.state;
-    if (model && !hasPrior(model)) return say(model.abilities.random);
-    try {
-      const point = model && await randomPoint(model);
-      if (point && model.name === chosen().model) choose({ point });
-    } catch (error) {
-      say(error.message, "problem");
-    }
-  }
-
   /** To the middle: zero, or of a sphere the middle of the map; where there is neither, to the first picture. */
   reset() {
     const { model, atlas } = this.main.state;
@@ -170,42 +164,19 @@ class Explore {
     else if (model) this.keep(isRound(model) ? this.main.map.latentAt(this.z, [0, 0]) : new Float32Array(model.latent_dim));
   }
 
-  toSeed(text) {
-    if (/^\d{1,10}$/.test(text) && +text < 2 ** 32) choose({ point: `seed:${+text}` });
-    else say("A seed is a whole number from 0 to 4294967295.", "problem");
-  }
-
   /** Pin what is seen, also while the hand hovers. */
   pin() {
-    const { model, shown } = this.main.state, point = shown && (shown === this.z && namesPins(this.text) ? textFor(shown, this.from()) : this.textAt(shown));
+    const { model, shown } = this.main.state, own = shown === this.z && namesPins(this.text);
+    const point = shown && (own ? textFor(shown, this.from()) : this.textAt(shown));
     const pins = shown && pinsWith(model.name, point, model.conditions.length ? this.told : "");
     if (pins) this.keep(shown, { pins });
-  }
-
-  async copyLink() {
-    const address = link();
-    if (await copyText(address)) say("The link is copied.");
-    else say(`Copy it from here: ${address}`, "problem");
-  }
-
-  saveCodes() {
-    const { model, atlas, plane } = this.main.state, rows = [];
-    const add = (name, z, label) => rows.push({ name, label: /^\d+$/.test(label) ? className(model, +label) : "", position: coordinates(plane, z), z });
-    add("here", this.z, this.told);
-    for (const kept of chosen().pins.filter((one) => one.model === model.name)) {
-      try {
-        add(kept.letter, place(model, atlas, kept.point), toldAt(model, atlas, kept.point, kept.label));
-      } catch (error) {
-        say(`Pin ${kept.letter} was left out: ${error.message}`, "problem");
-      }
-    }
-    saveCodes(model, atlas, atlas && project(plane, atlas), rows);
   }
 
   shortcut(event) {
     if (event.target.matches?.("input[type=number], input[type=text], textarea, select") || event.altKey) return;
     const key = event.key.toLowerCase(), modified = event.ctrlKey || event.metaKey;
-    const action = key === "z" ? (event.shiftKey ? redo : undo) : modified ? null : { r: () => this.random(), 0: () => this.reset(), p: () => this.pin() }[key];
+    const plain = { r: () => this.random.draw(), 0: () => this.reset(), p: () => this.pin() };
+    const action = key === "z" ? (event.shiftKey ? redo : undo) : modified ? null : plain[key];
     if (!action || isHidden({ z: "undo", r: "random", 0: "undo", p: "pins" }[key])) return;
     event.preventDefault();
     action();
@@ -226,23 +197,20 @@ class Explore {
     this.main.become({ ...shared, model, atlas, z: this.z, text: this.text, plane: choice.plane });
     if (other) {
       this.middle = beside.middle;
-      if (this.second.state.model !== other) this.second.become({ ...shared, model: other, atlas: beside.atlas, z: this.middle, plane: "axes" });
-      this.second.become({ ...shared, model: other, atlas: beside.atlas, z: this.beside(this.main, this.second, this.z), plane: "axes" });
+      const its = { ...shared, model: other, atlas: beside.atlas, plane: "axes" };
+      if (this.second.state.model !== other) this.second.become({ ...its, z: this.middle });
+      this.second.become({ ...its, z: this.beside(this.main, this.second, this.z) });
     }
     this.bar.show(model, other, atlas, beside?.atlas);
     this.bar.element.hidden = !hasPrior(model);
-    this.anywhere.setAttribute("aria-disabled", String(!hasPrior(model)));
-    this.anywhere.title = hasPrior(model) ? "A new random point (R)" : model.abilities.random;
-    this.seed.disabled = !hasPrior(model);
+    this.random.show(model, this.text);
     this.help.textContent = hasPrior(model) ? HELP.map : HELP.places;
     this.making.show(model);
-    this.kinds.show(model);
     this.nearCard.hidden = !atlas || isRound(model);
     this.nearCard.firstChild.textContent = atlas?.seeded ? "Nearest samples" : "Nearest test codes";
     this.classes.show(model, this.z, this.told, this.main.state.ready);
     this.gallery.show(this.text);
     this.pins.show();
-    this.seed.value = /^seed:(\d+)$/.exec(this.text)?.[1] ?? "";
     this.back.disabled = !canUndo();
     this.forth.disabled = !canRedo();
     this.grid.setAttribute("aria-busy", "false");

@@ -1,44 +1,31 @@
 // The Interpolate page: stops of a walk, one slider, and a row of pictures for every model.
 
-import { isAlike, modelNamed, shortTitle, usable } from "./catalogue.js";
+import { whenReady } from "./begin.js";
+import { isAlike, isGone, modelNamed, shortTitle, usable } from "./catalogue.js";
 import { measure } from "./curve.js";
-import { copyText, make, refill, say, setOptions } from "./dom.js";
+import { make, refill, say, setOptions } from "./dom.js";
 import { createEnds } from "./ends.js";
-import { crossfade, isPca, kindOf, walkOf } from "./frames.js";
+import { crossfade, kindOf, walkOf } from "./frames.js";
 import { howFor } from "./how.js";
 import { isHidden } from "./lesson.js";
+import { CROSSFADE, usualRows } from "./lineup.js";
 import { textFor } from "./place.js";
 import { createPlayer } from "./play.js";
+import { copyLink } from "./saves.js";
 import { chosenStops, keyOf, stopAt } from "./stops.js";
-import { amend, canRedo, canUndo, choose, chosen, isLocal, link, onChange, redo, undo } from "./store.js";
+import { amend, choose, chosen, isLocal, onChange, redo, undo } from "./store.js";
 import { createTakeaway } from "./takeaway.js";
+import { createWalkbar } from "./walkbar.js";
 import { createGrid } from "./walkgrid.js";
 import { createRow } from "./walkrow.js";
 
-const CROSSFADE = "crossfade", OTHERS = 2; // rows that the page adds to cross-fade, PCA and the present model
-const TASTE = ["gan", "diffusion", "vae", "flow_matching", "flow"]; // which families come first there
-const WAYS = [["auto", "Each its own way"], ["line", "Straight lines"], ["circle", "Great circles"]], VIEWS = [["rows", "Rows"], ["grid", "Grid"]];
-const WHY_CIRCLES = "Straight lines between codes of an encoder; great circles between latents of N(0, I), where the middle of a line is too near to the origin";
 const DECODING = ["truncation", "steps", "sampler", "guidance"]; // what changes a model's pictures at the same latents
 const MINE = new Set(["tab", "model", "models", "ends", "rows", "walk", "view", "at", "pins", "point", "label", ...DECODING]);
+const WRITES = "input[type=number], input[type=text], textarea, select, [role=tab], [role=radio], .lp-board"; // takes its keys itself
 const FEW = matchMedia("(max-width: 860px)"), tilesNow = () => (FEW.matches ? 5 : 11);
-const press = (text, title, onclick) => make("button", { class: "lp-button", title, onclick }, text);
 
 /** @param {HTMLElement} root */
-export function mount(root) {
-  const begin = () => new Interpolate(root);
-  if (window.latentReady) begin();
-  else window.addEventListener("latent-ready", begin, { once: true });
-}
-
-/** The rows that a person who has chosen none sees: both baselines, the present model, and others that differ from it. */
-function usualRows(model) {
-  const those = usable().filter((one) => isAlike(one, model)), pca = those.filter(isPca).sort((a, b) => b.latent_dim - a.latent_dim)[0];
-  const rank = (one) => 100 * (TASTE.includes(one.family) ? TASTE.indexOf(one.family) : TASTE.length) + 50 * (one.conditions.length > 0) - Math.min(one.latent_dim, 40);
-  const others = those.filter((one) => one !== model && !isPca(one)).sort((a, b) => rank(a) - rank(b)), families = new Set([model.family]), picked = [];
-  for (const one of [...others.filter((other) => !families.has(other.family) && families.add(other.family)), ...others]) if (picked.length < OTHERS && !picked.includes(one)) picked.push(one);
-  return [...new Set([CROSSFADE, pca?.name, model.name, ...picked.map((one) => one.name)])].filter(Boolean);
-}
+export const mount = (root) => whenReady(root, () => new Interpolate(root));
 
 class Interpolate {
   constructor(root) {
@@ -56,27 +43,27 @@ class Interpolate {
     this.player = createPlayer({ onMove: (t) => this.show(t), onRest: () => this.rest() });
     this.grid = createGrid({ onExplore: (model, z, y) => this.explore(model, z, y) });
     this.takeaway = createTakeaway(() => this.scene());
-    this.slider = make("input", { type: "range", min: 0, max: 1, step: 0.001, "data-testid": "interpolate-slider", "aria-label": "Place on the walk",
-      oninput: () => { this.player.stop(); this.show(+this.slider.value); }, onchange: () => this.rest() });
+    this.slider = make("input", { type: "range", min: 0, max: 1, step: 0.001, "data-testid": "interpolate-slider",
+      "aria-label": "Place on the walk", oninput: () => { this.player.stop(); this.show(+this.slider.value); }, onchange: () => this.rest() });
     this.place = make("output", { class: "lp-place-on" });
-    this.way = make("select", { "aria-label": "Way", "data-testid": "interpolate-way", title: WHY_CIRCLES,
-      onchange: () => choose({ walk: this.way.value }) });
-    this.views = make("div", { class: "lp-layers lp-way", role: "group", "aria-label": "View" }, ...VIEWS.map(([value, text]) => make("button", { class: "lp-toggle", "data-view": value, onclick: () => choose({ view: value }, false) }, text)));
-    this.adder = make("select", { class: "lp-adder", "aria-label": "Add a row", "data-testid": "interpolate-add", onchange: () => this.setRows([...this.names, this.adder.value]) });
-    [this.back, this.forth] = [press("Undo", "Undo (Z)", undo), press("Redo", "Redo (Shift Z)", redo)];
-    for (const button of [this.back, this.forth]) button.classList.add("lp-undo");
-    const slide = make("div", { class: "lp-walkrow lp-slide" }, make("div", { class: "lp-row" }, ...this.player.elements), this.place, make("div", { class: "lp-sliderbox" }, this.slider));
+    this.bar = createWalkbar(() => this.copyLink());
+    this.adder = make("select", { class: "lp-adder", "aria-label": "Add a row", "data-testid": "interpolate-add",
+      onchange: () => this.setRows([...this.names, this.adder.value]) });
+    const slide = make("div", { class: "lp-walkrow lp-slide" }, make("div", { class: "lp-row" }, ...this.player.elements), this.place,
+      make("div", { class: "lp-sliderbox" }, this.slider));
     this.keys = [make("span", { class: "sure" }, "how sure the classifier is"),
-      make("span", { class: "far", title: "In the classifier's features; half of the height is how far test pictures are from each other" }, "distance to the nearest test picture"),
-      make("span", { class: "steps", title: "The change of the picture from frame to frame; three times the mean at most" }, "change per step")];
-    const legend = make("p", { class: "lp-keys" }, ...this.keys);
+      make("span", { class: "far", title: "In the classifier's features; half of the height is how far test pictures are from each other" },
+        "distance to the nearest test picture"),
+      make("span", { class: "steps", title: "The change of the picture from frame to frame; three times the mean at most" },
+        "change per step")];
     this.list = make("div", { class: "lp-walkrows" });
-    this.rowsBox = make("div", { class: "lp-rowsbox" }, slide, this.list, make("div", { class: "lp-row lp-walkfoot" }, make("span", { class: "lp-addrow" }, this.adder), legend));
-    const bar = make("div", { class: "lp-bar" }, this.views, make("label", { class: "lp-way lp-walkway" }, "Way ", this.way),
-      make("span", { class: "lp-end" }, this.back, this.forth, make("button", { class: "lp-button lp-save", title: "This view as a link", onclick: () => this.copyLink() }, "Copy link")));
+    this.rowsBox = make("div", { class: "lp-rowsbox" }, slide, this.list,
+      make("div", { class: "lp-row lp-walkfoot" }, make("span", { class: "lp-addrow" }, this.adder),
+        make("p", { class: "lp-keys" }, ...this.keys)));
     this.problem = make("p", { class: "lp-empty", role: "status", hidden: true });
     this.element = make("div", { class: "lp lp-interpolate", "data-testid": "interpolate", "aria-busy": "true" },
-      make("section", { class: "lp-card lp-stopscard" }, this.ends.element, this.problem), bar, make("section", { class: "lp-card lp-walkcard" }, this.rowsBox, this.grid.element), this.takeaway.element,
+      make("section", { class: "lp-card lp-stopscard" }, this.ends.element, this.problem), this.bar.element,
+      make("section", { class: "lp-card lp-walkcard" }, this.rowsBox, this.grid.element), this.takeaway.element,
       make("p", { class: "lp-help" }, "Drag the slider or any strip. Keys: arrows move, space plays, Z undo."));
     root.replaceChildren(this.element);
   }
@@ -91,7 +78,8 @@ class Interpolate {
     this.place.textContent = this.at.toFixed(2);
     this.list.style.setProperty("--at", this.at);
     for (const { view } of this.rows.values()) view.show(this.at);
-    window.dispatchEvent(new CustomEvent("latent-hand", { detail: () => ({ at: Math.round(1000 * this.at) / 1000 }) })); // a class may see it too
+    const detail = () => ({ at: Math.round(1000 * this.at) / 1000 });
+    window.dispatchEvent(new CustomEvent("latent-hand", { detail })); // a class may see it too
   }
 
   rest() {
@@ -100,11 +88,14 @@ class Interpolate {
   }
 
   shortcut(event) {
-    if (chosen().tab !== "interpolate" || event.altKey || event.target.matches?.("input[type=number], input[type=text], textarea, select, [role=tab], [role=radio], .lp-board")) return;
-    const ours = event.target === document.body || this.element.contains(event.target), key = event.key.toLowerCase(), button = event.target.closest?.("button");
+    if (chosen().tab !== "interpolate" || event.altKey || event.target.matches?.(WRITES)) return;
+    const ours = event.target === document.body || this.element.contains(event.target);
     if (!ours) return;
-    const action = key === "z" ? (isHidden("undo") ? null : event.shiftKey ? redo : undo) : event.ctrlKey || event.metaKey ? null
-      : { arrowleft: () => this.step(event.shiftKey ? -8 : -1), arrowright: () => this.step(event.shiftKey ? 8 : 1), home: () => this.step(-Infinity), end: () => this.step(Infinity), " ": button ? null : () => this.player.toggle() }[key];
+    const key = event.key.toLowerCase(), button = event.target.closest?.("button"), frames = event.shiftKey ? 8 : 1;
+    const moves = { arrowleft: () => this.step(-frames), arrowright: () => this.step(frames),
+      home: () => this.step(-Infinity), end: () => this.step(Infinity), " ": button ? null : () => this.player.toggle() };
+    const undoes = isHidden("undo") ? null : event.shiftKey ? redo : undo;
+    const action = key === "z" ? undoes : event.ctrlKey || event.metaKey ? null : moves[key];
     if (action) event.preventDefault();
     if (action || event.target === document.body) event.stopImmediatePropagation(); // Explore's keys are not ours
     action?.();
@@ -121,18 +112,17 @@ class Interpolate {
 
   setRows(rows) { choose({ rows }); }
 
-  async copyLink() {
-    const address = link();
-    if (this.stops?.some(({ point }) => isLocal(point))) return say("One of the stops has too many numbers for a link; choose another one to share this walk.", "problem");
-    if (await copyText(address)) say("The link is copied.");
-    else say(`Copy it from here: ${address}`, "problem");
+  copyLink() {
+    if (!this.stops?.some(({ point }) => isLocal(point))) return copyLink();
+    return say("One of the stops has too many numbers for a link; choose another one to share this walk.", "problem");
   }
 
   /** Go on in Explore with a latent of a model. */
   explore(model, z, y) {
     const told = y && Math.max(...y) > 0 ? String(y.indexOf(Math.max(...y))) : model.conditions.length ? "none" : "";
     const { scale } = howFor(model); // which Explore puts on again
-    choose({ tab: "explore", model: model.name, point: textFor(z.map((value) => value / scale)), label: told, ...(model.name === chosen().model ? {} : { plane: "axes", second: "" }) });
+    const point = textFor(z.map((value) => value / scale)), other = model.name === chosen().model ? {} : { plane: "axes", second: "" };
+    choose({ tab: "explore", model: model.name, point, label: told, ...other });
   }
 
   exploreRow(name) {
@@ -170,37 +160,36 @@ class Interpolate {
       this.ends.show(stops, texts);
       await (choice.view === "grid" ? this.fillGrid(model, stops) : this.walk(stops));
     } catch (error) {
-      if (mine !== this.turn) return;
+      if (mine !== this.turn || await isGone(model) || mine !== this.turn) return;
       this.problem.hidden = false;
       this.problem.textContent = error.message;
     }
     if (mine === this.turn) this.element.setAttribute("aria-busy", "false");
   }
 
-  /** What belongs to other data goes; stops that the page chose stay when only the model changes, so that models are compared on the same pictures. */
+  /** What belongs to other data goes; stops that the page chose stay when only the model changes: the same pictures for all models. */
   settle(model, changed) {
     const { ends, rows } = chosen(), fits = (name) => name === CROSSFADE || isAlike(modelNamed(name), model);
     const wrong = {};
     if (ends.some((stop) => !fits(stop.model))) wrong.ends = [];
     if (rows.some((name) => !fits(name))) wrong.rows = rows.filter(fits).length > 1 ? rows.filter(fits) : [];
-    if (!ends.length && changed.has("model") && this.texts && this.texts.every((stop) => fits(stop.model) && !isLocal(stop.point))) wrong.ends = this.texts;
+    const stays = this.texts?.every((stop) => fits(stop.model) && !isLocal(stop.point));
+    if (!ends.length && changed.has("model") && stays) wrong.ends = this.texts;
     if (Object.keys(wrong).length) amend(wrong);
   }
 
   /** The rows that should be there, in their order. */
   arrange(model) {
-    const { rows, view, walk } = chosen(), grid = view === "grid";
+    const { rows, view } = chosen(), grid = view === "grid";
     if (this.shown && !isAlike(this.shown, model)) this.rows.clear(); // their canvases have other sizes
     this.shown = model;
     this.names = rows.length ? rows : usualRows(model);
     this.rowsBox.hidden = grid;
     this.grid.element.hidden = !grid;
-    for (const button of this.views.children) button.setAttribute("aria-pressed", String(button.dataset.view === view));
-    setOptions(this.way, WAYS, walk);
-    this.back.disabled = !canUndo();
-    this.forth.disabled = !canRedo();
+    this.bar.show(chosen());
     const rest = usable().filter((one) => isAlike(one, model) && !this.names.includes(one.name)).map((one) => [one.name, shortTitle(one)]);
-    setOptions(this.adder, [["", "Add a row …"], ...(this.names.includes(CROSSFADE) ? [] : [[CROSSFADE, "Cross-fade of pixels"]]), ...rest], "");
+    const mixed = this.names.includes(CROSSFADE) ? [] : [[CROSSFADE, "Cross-fade of pixels"]];
+    setOptions(this.adder, [["", "Add a row …"], ...mixed, ...rest], "");
     this.adder.hidden = !rest.length && this.names.includes(CROSSFADE);
     for (const name of [...this.rows.keys()]) if (!this.names.includes(name)) this.rows.delete(name);
     for (const name of this.names) if (!this.rows.has(name)) this.rows.set(name, { view: this.rowFor(name, model), key: "" });
@@ -234,7 +223,7 @@ class Interpolate {
         row.key = key;
         row.view.finish(false);
       } catch (error) {
-        if (mine === this.turn) row.view.fail(error.message);
+        if (!(own && await isGone(own)) && mine === this.turn) row.view.fail(error.message);
       }
     }));
     if (mine === this.turn) this.compare();
@@ -252,7 +241,8 @@ class Interpolate {
 
   /** Four corners: the stops, and where there are fewer others that the page chooses. */
   async fillGrid(model, stops) {
-    const spare = stops.length < 4 ? await Promise.all((await chosenStops(model, 8)).filter((text) => !stops.some((stop) => stop.key === keyOf(text))).slice(0, 4 - stops.length).map(stopAt)) : [];
+    const others = stops.length < 4 ? (await chosenStops(model, 8)).filter((text) => !stops.some((stop) => stop.key === keyOf(text))) : [];
+    const spare = await Promise.all(others.slice(0, Math.max(0, 4 - stops.length)).map(stopAt));
     await this.grid.become(model, [...stops, ...spare].slice(0, 4), chosen().walk, spare.length, this.work.signal);
   }
 }

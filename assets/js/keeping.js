@@ -22,6 +22,7 @@ export function keepingNote(keeps) {
   for (const news of ["latent-ready", "latent-catalogue"]) window.addEventListener(news, draw);
   note.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !note.open) return;
+    event.stopPropagation(); // what it is folded in stays open
     note.open = false;
     note.firstChild.focus();
   });

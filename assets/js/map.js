@@ -1,5 +1,6 @@
 // The map: a plane of latents with decoded pictures behind, codes on top, and a hand that is answered anywhere.
 
+import { isGone } from "./catalogue.js";
 import { make, say } from "./dom.js";
 import { drawMosaic } from "./mosaic.js";
 import { coordinates, moved, neighbourAccuracy, project, spreadOn } from "./plane.js";
@@ -74,7 +75,7 @@ export function createMap({ onHand, onLeave, testId }) {
     } catch (error) {
       if (mine.signal.aborted) return;
       foot = null; // tried again at the next occasion
-      say(error.message, "problem");
+      if (!await isGone(request.model)) say(error.message, "problem");
     }
     if (!mine.signal.aborted) busy.hidden = true;
   }
@@ -143,7 +144,7 @@ export function followHand(element, now, onHand, onLeave) {
     if (!now() || event.button) return;
     dragging = true;
     try { element.setPointerCapture(event.pointerId); } catch { /* the pointer is gone already */ }
-    element.focus({ preventScroll: true });
+    element.focus({ preventScroll: true, focusVisible: false });
     onHand(toPlane(event), false);
   });
   element.addEventListener("pointerup", (event) => { if (dragging) { dragging = false; onHand(toPlane(event), true); } });

@@ -1,7 +1,7 @@
 // The Models page: a card for every model that is here, a field that brings more, and a form that gives one away.
 
 import { allModels, hasRoad, loadCatalogue, reloadCatalogue } from "./catalogue.js";
-import { make, refill, say, setOptions } from "./dom.js";
+import { make, say, setOptions } from "./dom.js";
 import { bytesText } from "./facts.js";
 import { createFetching } from "./fetching.js";
 import { createCard } from "./modelcard.js";

@@ -1,6 +1,6 @@
 // One model under the hand: its map, its picture, and the nearest test pictures.
 
-import { classNames, className, hasPrior, isRound, isSlow, loadAtlas, shortTitle } from "./catalogue.js";
+import { classNames, className, hasPrior, isGone, isRound, isSlow, loadAtlas, shortTitle } from "./catalogue.js";
 import { make, refill, say } from "./dom.js";
 import { howFor, quickly } from "./how.js";
 import { COLOURS, createMap } from "./map.js";
@@ -27,7 +27,7 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   const accuracy = make("span", { class: "lp-fact", title: "Leave one out: how often the majority of a code's five nearest neighbours on this map has its class." });
   const name = make("h2", { class: "lp-name" }), near = make("div", { class: "lp-near" });
   /** model, atlas, plane, z (placed) and shown (under the hand) of this panel, how its pictures are made, and when what is less urgent than the picture may begin */
-  const state = { model: null, atlas: null, plane: null, planeKey: "", z: null, shown: null, y: null, how: null, ready: null };
+  const state = { model: null, atlas: null, plane: null, planeKey: "", z: null, shown: null, y: null, how: null, ready: null, road: "" };
   let resting = 0, moving = 0;
 
   /** Hand and sliders go where the picture is. */
@@ -45,7 +45,7 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
       draw(model, pixels, road, performance.now() - since);
       if (road === "server") move(z);
     } catch (error) {
-      say(error.message, "problem");
+      if (!await isGone(model)) say(error.message, "problem");
     }
     if (z === state.shown) picture.canvas.setAttribute("aria-busy", "false");
   });
@@ -105,10 +105,13 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
       picture.of(model);
       name.textContent = shortTitle(model);
       near.replaceChildren();
-      prepare(model).then(() => { if (model === state.model && roadOf(model) === "browser") show(state.shown); }); // the server answers until then
+    }
+    const { road } = chosen();
+    if (state.model !== model || state.road !== road) { // the server answers until then
+      prepare(model).then(() => { if (model === state.model && roadOf(model) === "browser") show(state.shown); });
     }
     const key = `${model.name} ${planeText} ${planeText.startsWith("pins:") ? JSON.stringify(chosen().pins) : ""} ${!!atlas}`, planeChanged = key !== state.planeKey;
-    Object.assign(state, { model, atlas, z, y: oneHot(model, [told]), planeKey: key, how: howFor(model) });
+    Object.assign(state, { model, road, atlas, z, y: oneHot(model, [told]), planeKey: key, how: howFor(model) });
     if (planeChanged) state.plane = planeFor(model, atlas, planeText);
     let begin = null;
     state.ready = model.steps ? new Promise((done) => { begin = done; }) : null;

@@ -1,5 +1,6 @@
 // The head of the page: which model, what it is, where it runs, light or dark.
 
+import { letBegin } from "./begin.js";
 import { device, hasRoad, loadCatalogue, modelNamed, shortTitle, usable } from "./catalogue.js";
 import { joinClass } from "./classroom.js";
 import { make, refill, say } from "./dom.js";
@@ -8,8 +9,9 @@ import { ABOUT_SCORES, parametersText, scores } from "./facts.js";
 import { keepingNote } from "./keeping.js";
 import { beginLesson, bigButton } from "./lesson.js";
 import { liveOnSpace } from "./outer.js";
+import { createMore } from "./more.js";
 import { setRoad } from "./roads.js";
-import { choose, chosen, keepTo, onChange, readAddress, tellSource } from "./store.js";
+import { amend, choose, chosen, keepTo, onChange, readAddress, tellSource } from "./store.js";
 import { followTabs } from "./tabs.js";
 import { take } from "./taking.js";
 import { askWish, wishLine } from "./wish.js";
@@ -26,7 +28,7 @@ export async function mount(root, page) {
   const { firstModel, title, space, keeps, wish } = page;
   embed();
   liveOnSpace(space);
-  const themes = make("button", { class: "lp-icon", title: "Light or dark", "aria-label": "Switch between light and dark", onclick: switchTheme }, "◐");
+  const themes = make("button", { class: "lp-icon", title: "Light or dark", "aria-label": "Light or dark", onclick: switchTheme }, "◐");
   const picker = make("div", { class: "lp-picker", role: "radiogroup", "aria-label": "Model", "data-testid": "model-picker" });
   const sets = make("div", { class: "lp-sets", role: "group", "aria-label": "Data" });
   const about = make("div", { class: "lp-about" }), where = make("span", { class: "lp-where" });
@@ -34,7 +36,8 @@ export async function mount(root, page) {
     onchange: () => choose({ road: road.value }, false) }, ...Object.entries(ROADS).map(([value, text]) => make("option", { value }, text)));
   const classButton = make("span", { class: "lp-classplace" });
   root.replaceChildren(make("div", { class: "lp lp-head" },
-    make("div", { class: "lp-top" }, make("h1", {}, title), sets, make("div", { class: "lp-right" }, space && keepingNote(keeps), where, make("span", { class: "lp-roadbox" }, road), classButton, embedButton(title), bigButton(), themes)), picker, about));
+    make("div", { class: "lp-top" }, make("h1", {}, title), sets, make("div", { class: "lp-right" }, where, classButton,
+      createMore(space && keepingNote(keeps), make("span", { class: "lp-roadbox" }, road), embedButton(title), bigButton(), themes))), picker, about));
   restoreTheme();
   stickTo(root, picker);
 
@@ -50,8 +53,10 @@ export async function mount(root, page) {
   for (const broken of catalogue.models.filter((model) => model.error)) say(broken.error, "problem");
   let models = usable();
   if (!models.length) {
-    picker.textContent = "There is no model yet. Fetch one below, in Models; or put a checkpoint folder into checkpoints/ and reload.";
+    picker.textContent = "There is no model yet. Fetch one in Models, or put a checkpoint folder into checkpoints/ and reload.";
     window.addEventListener("latent-catalogue", () => mount(root, page), { once: true });
+    letBegin(false);
+    if (hasRoad("hub")) amend({ tab: "models" });
     return followTabs();
   }
   tellSource((name) => { const source = modelNamed(name)?.source; return source ? `${source.repo}@${source.commit}` : ""; });
@@ -70,11 +75,11 @@ export async function mount(root, page) {
 
   /** Models have come or gone. */
   function changed() {
-    const { model } = chosen();
+    const { model } = chosen(), before = models.find((one) => one.name === model);
     if (!usable().length) return location.reload(); // the page of nobody's model is another one
     models = usable();
     const instead = modelNamed(first) ?? models[0];
-    if (!modelNamed(model)) say(`The model ${model} is not here any more; this is ${instead.title}.`, "problem");
+    if (!modelNamed(model)) say(`${before?.title ?? model} was deleted; this is ${instead.title}.`, "problem");
     keepTo(models.map((one) => one.name), instead.name);
   }
 
@@ -91,7 +96,7 @@ export async function mount(root, page) {
     const chips = models.filter((one) => one.dataset === model.dataset).sort((a, b) => a.latent_dim - b.latent_dim || a.parameters - b.parameters);
     refill(picker, chips.map((one) => make("button", { class: "lp-chip", role: "radio", "data-key": one.name, "aria-checked": String(one === model), "data-model": one.name,
       tabIndex: one === model ? 0 : -1, title: one.name, onclick: () => one !== model && take(one) }, shortTitle(one))));
-    picker.querySelector("[aria-checked=true]").scrollIntoView({ block: "nearest", inline: "nearest" });
+    for (const row of [sets, picker]) reveal(row, row.querySelector("[aria-pressed=true], [aria-checked=true]"));
     about.replaceChildren(describe(model));
   }
   picker.addEventListener("keydown", (event) => {
@@ -111,15 +116,23 @@ export async function mount(root, page) {
   draw();
   root.firstChild.prepend(embedLine(title, () => modelNamed(chosen().model)?.title ?? ""));
   if (wish && !wished?.name) root.firstChild.append(wishLine(wished, named, (name) => take(modelNamed(name))));
-  window.dispatchEvent(new Event("latent-ready"));
-  window.latentReady = true;
+  letBegin(true);
 }
 
-/** Of the head only the picker and what follows stay in sight while the page scrolls. */
+/** Of the head only the picker and what follows stay in sight while the page scrolls, and what gets the focus stays clear of them. */
 function stickTo(root, picker) {
   const block = root.closest(".block") ?? root;
   block.classList.add("lp-sticky");
-  new ResizeObserver(() => { block.style.top = `${8 - picker.offsetTop}px`; }).observe(root);
+  new ResizeObserver(() => {
+    block.style.top = `${8 - picker.offsetTop}px`;
+    for (const scroller of [document.documentElement, document.body]) scroller.style.scrollPaddingTop = `${root.offsetHeight - picker.offsetTop + 20}px`;
+  }).observe(root);
+}
+
+/** Scroll a row, and nothing else, until a child of it is in sight. */
+function reveal(row, child) {
+  const [outer, inner] = [row, child].map((one) => one.getBoundingClientRect());
+  row.scrollLeft += Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right);
 }
 
 /** One line of facts. @param {import("./catalogue.js").Model} model */

@@ -2,6 +2,7 @@
 
 import { classifierNamed } from "./catalogue.js";
 import { make } from "./dom.js";
+import { isHidden } from "./lesson.js";
 import { paint, shapeOf } from "./paint.js";
 
 const FINE = 100; // pixels: a picture of so many is worth the whole width
@@ -56,6 +57,7 @@ export function createPicture(testId) {
   /** Say the verdict to those who do not see it. */
   function tell() {
     if (!classes.length) return;
+    if (isHidden("verdict")) return; // from those who listen too
     aloud.textContent = `Looks like ${name.textContent}, ${sure.textContent}`;
     canvas.setAttribute("aria-label", `The decoded picture; the classifier sees ${name.textContent}, ${sure.textContent}`);
   }

@@ -3,7 +3,7 @@
 import { className } from "./catalogue.js";
 import { make, refill } from "./dom.js";
 import { followHand } from "./map.js";
-import { fill, paint, shapeOf } from "./paint.js";
+import { paint, shapeOf } from "./paint.js";
 import { place } from "./place.js";
 import { decodeBehind, keptPicture } from "./roads.js";
 

@@ -49,7 +49,7 @@ export function createPublish(shelf) {
       say(make("h3", {}, `${files.length} files for ${asked.repo}, ${bytesText(files.reduce((sum, { bytes }) => sum + bytes, 0))}`),
         make("ul", { class: "lp-files" }, ...files.map(({ path, bytes }) => make("li", {}, make("span", {}, path), make("small", {}, bytesText(bytes))))),
         make("h3", {}, "The card"), make("pre", { class: "lp-cardtext", tabIndex: 0, "aria-label": "The card" }, card),
-        make("div", { class: "lp-row" }, make("label", {}, open, " visible to everybody at once; otherwise it is private, and you open it on the Hub"),
+        make("div", { class: "lp-row" }, make("label", { class: "lp-openly" }, open, "Visible to everybody at once; otherwise it is private, and you open it on the Hub"),
           press("Publish", () => send({ ...asked, private: !open.checked }), true), press("Not now", () => say())));
     } catch (error) {
       if (mine === turn) fail(error);

@@ -76,7 +76,21 @@ export async function decode(model, z, y, n = 1, how = PLAIN, signal = undefined
   return { pixels: (await net.run(feeds)).x.data, road };
 }
 
+const MOST = 4 << 20; // bytes of one request that the server takes
+
+/** In as many requests as it takes: twelve latents of 256 x 256 colours are more than one may carry. */
 async function decodeOnServer(model, z, y, n, how, signal) {
+  const D = z.length / n, K = model.conditions.length, most = Math.max(1, Math.floor(MOST / (4 * (D + K))));
+  if (n <= most) return ask(model, z, y, n, how, signal);
+  const out = new Float32Array(n * model.image_shape.reduce((a, b) => a * b, 1));
+  for (let k = 0; k < n; k += most) {
+    const count = Math.min(most, n - k), part = await ask(model, z.subarray(k * D, (k + count) * D), y?.subarray(k * K, (k + count) * K), count, how, signal);
+    out.set(part, k * out.length / n);
+  }
+  return out;
+}
+
+async function ask(model, z, y, n, how, signal) {
   const said = model.conditions.length ? y ?? new Float32Array(n * model.conditions.length) : new Float32Array(0);
   const body = new Float32Array(z.length + said.length);
   body.set(scaled(z, how));

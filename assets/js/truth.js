@@ -1,5 +1,6 @@
 // For models of many steps, and for large ones: a stand-in from the map while the hand moves, and the true picture once it rests.
 
+import { isGone } from "./catalogue.js";
 import { say } from "./dom.js";
 import { decode } from "./roads.js";
 
@@ -51,7 +52,7 @@ export function createTruth({ picture, draw }) {
       show(state, kept.at(-1));
       return true;
     } catch (error) {
-      if (mine.signal.aborted) return false;
+      if (mine.signal.aborted || await isGone(model)) return false;
       picture.mark("no picture");
       picture.canvas.setAttribute("aria-busy", "false");
       say(error.message, "problem");

@@ -4,6 +4,7 @@ import { className, classifierNamed, isSlow, shortTitle } from "./catalogue.js";
 import { describe } from "./considered.js";
 import { make } from "./dom.js";
 import { endsOf, flat, unscaled, wayOf } from "./frames.js";
+import { isHidden } from "./lesson.js";
 import { paint, shapeOf } from "./paint.js";
 import { decodeBehind, newestWins } from "./roads.js";
 import { patch } from "./walks.js";
@@ -43,7 +44,7 @@ export function createGrid({ onExplore }) {
     const seen = asked.seen[k] ??= await describe(model, pixels.slice(k * size, (k + 1) * size), 1).then(({ chances: [chances] }) => chances).catch(() => null);
     if (asked !== state || k !== at) return;
     const best = seen && seen.indexOf(Math.max(...seen));
-    words.textContent = seen ? `looks like ${classifierNamed(model.classifier).classes[best] ?? className(model, best)}, ${Math.floor(100 * seen[best])} % sure · ${place}` : place;
+    words.textContent = seen && !isHidden("verdict") ? `looks like ${classifierNamed(model.classifier).classes[best] ?? className(model, best)}, ${Math.floor(100 * seen[best])} % sure · ${place}` : place;
   });
 
   /**
