@@ -87,7 +87,7 @@ def wished(live):
 
 def ended(client) -> dict:
     until = time.monotonic() + 10
-    while (said := client.get("/live/wish").json())["state"] == "working" and time.monotonic() < until:
+    while (said := client.get("/live/wish").json())["state"] in ("working", "stopping") and time.monotonic() < until:
         time.sleep(0.01)
     return said
 
