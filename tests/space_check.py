@@ -24,7 +24,7 @@ from .explore_page import PICTURE
 ROOT = Path(__file__).parents[1]
 SPACE, HOST = "somebody/latent-playground", "somebody-latent-playground.hf.space"
 PATIENCE = 120  # seconds until the page must be open
-DEVICES = {"cpu": "CPU", "zero": "ZeroGPU"}  # engine mode -> what the page calls it
+DEVICES = {"cpu": "CPU", "zero": "CPU, with ZeroGPU for long work"}  # engine mode -> what the page calls it
 LENDING = '''"""Stands in for the package that ZeroGPU Spaces have: it lends the processor."""
 
 import sys
