@@ -120,12 +120,13 @@ class UNet(nn.Module):
     four times the width. The output starts near zero.
     """
 
-    def __init__(self, image_shape: Sequence[int], width: int, depth: int, conditions: int = 0):
+    def __init__(self, image_shape: Sequence[int], width: int, depth: int, conditions: int = 0, patch: int = 1):
         super().__init__()
-        channels, told = [width * min(4, 2**k) for k, _ in enumerate(grid_sides(image_shape[-1]))], 4 * width
+        channels, told = [width * min(4, 2**k) for k, _ in enumerate(grid_sides(image_shape[-1] // patch))], 4 * width
+        self.patch = patch
         self.time = nn.Sequential(TimeEmbedding(2 * width), mlp(2 * width, told, told))
         self.said = nn.Linear(conditions, told, bias=False) if conditions else None
-        self.first = nn.Conv2d(image_shape[0], width, 3, padding=1)
+        self.first = nn.Conv2d(image_shape[0] * patch**2, width, 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for k, (above, here) in enumerate(zip([width, *channels], channels, strict=False)):
             narrower = nn.Conv2d(above, here, 3, 2, 1) if k else nn.Identity()
@@ -133,7 +134,7 @@ class UNet(nn.Module):
             wider = nn.Sequential(nn.Conv2d(here, 4 * above, 3, padding=1), nn.PixelShuffle(2)) if k else nn.Identity()
             self.up.insert(0, nn.ModuleList([*[Told(2 * here, here, told) for _ in range(depth)], wider]))
         self.middle = nn.ModuleList([Told(channels[-1], channels[-1], told), Attention(channels[-1]), Told(channels[-1], channels[-1], told)])
-        self.last = nn.Sequential(ChannelNorm(width), nn.SiLU(), nn.Conv2d(width, image_shape[0], 3, padding=1))
+        self.last = nn.Sequential(ChannelNorm(width), nn.SiLU(), nn.Conv2d(width, image_shape[0] * patch**2, 3, padding=1))
         start_small(self.last[-1])
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
@@ -141,7 +142,7 @@ class UNet(nn.Module):
         if self.said is not None and y is not None:
             told = told + self.said(y)
         told = F.silu(told)
-        x, kept = self.first(x), []
+        x, kept = self.first(F.pixel_unshuffle(x, self.patch) if self.patch > 1 else x), []
         for narrower, *blocks in self.down:
             x = narrower(x)
             for block in blocks:
@@ -153,7 +154,8 @@ class UNet(nn.Module):
             for block in blocks:
                 x = block(torch.cat([x, kept.pop()], dim=1), told)
             x = wider(x)
-        return self.last(x)
+        x = self.last(x)
+        return F.pixel_shuffle(x, self.patch) if self.patch > 1 else x
 
 
 class TimeEmbedding(nn.Module):

@@ -191,3 +191,33 @@ def test_the_second_order_sampler_takes_even_steps_in_the_logarithm_of_signal_to
     logs = np.array([np.log(model.levels()[t].alpha / model.levels()[t].sigma) for t in visited[:-1]])
     assert visited[-1] == 0 and len(visited) == 10
     assert np.allclose(np.diff(logs), np.diff(logs).mean(), rtol=0.05)
+
+
+# What the net says, and of what
+
+
+def test_velocity_and_noise_are_two_ways_to_say_the_same(monkeypatch):
+    model = tiny_model("diffusion", predicts="velocity")
+    x, noise = torch.randn(5, *model.image_shape).clamp(-1, 1), torch.randn(5, *model.image_shape)
+    t = torch.tensor([1, 100, 400, 700, 999])
+    alpha, sigma = model._shares(t)
+    model.net.forward = lambda x, t, y=None: alpha * noise - sigma * x0
+    x0 = x
+    assert torch.allclose(model.predict_noise(model.add_noise(x, t, noise), t), noise, atol=1e-4)
+
+
+def test_the_loss_of_velocity_is_nought_for_a_net_that_knows_it():
+    model = tiny_model("diffusion", predicts="velocity")
+    x = torch.zeros(64, *model.image_shape)  # then x_t is sigma noise, and the velocity alpha noise
+    def knowing(noisy, t, y=None):
+        alpha, sigma = model._shares((t * model.config.times).round().long())
+        return alpha * noisy / sigma
+    model.net.forward = knowing
+    assert float(model.loss(x)["loss"]) < 1e-6
+
+
+def test_a_net_that_sees_squares_of_pixels_gives_pictures_of_the_same_shape():
+    model = tiny_model("diffusion", patch=2)
+    assert model.net(torch.randn(2, *model.image_shape), torch.rand(2)).shape == (2, *model.image_shape)
+    with pytest.raises(ValueError, match="patch must be 1, 2 or 4 and a divisor"):
+        tiny_model("diffusion", patch=3)

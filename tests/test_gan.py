@@ -7,12 +7,12 @@ import torch
 from torch.nn import functional as F
 
 from genmodels.datasets import DATASETS
-from genmodels.models.gan import GAMES
+from genmodels.models._adversarial import GAMES, augmented
 from genmodels.normal import latents
 from genmodels.train.loop import Trainer
 from genmodels.train.recipe import Recipe, Stage
 
-from .conftest import DIGITS, tiny_model
+from .conftest import DIGITS, save_tiny, tiny_model
 
 PLAYERS = ("critic", "generator")
 
@@ -137,3 +137,83 @@ def test_a_gan_moves_towards_the_data(digits):
     for _ in trainer:
         pass
     assert distance(trainer.snapshot()) < 0.3 * before
+
+
+# What the critic is shown
+
+
+def test_augmented_pictures_are_the_same_at_strength_nought_and_move_and_change_colour_otherwise():
+    torch.manual_seed(0)
+    x = torch.rand(16, 3, 16, 16) - 0.5
+    assert torch.allclose(augmented(x, 0.0)[:, :, 2:-2, 2:-2].mean((1, 2, 3)), x[:, :, 2:-2, 2:-2].mean((1, 2, 3)), atol=0.1)
+    other = augmented(x, 1.0)
+    assert other.shape == x.shape and (other.mean((1, 2, 3)) - x.mean((1, 2, 3))).abs().max() > 0.1
+
+
+def test_a_gradient_comes_back_through_augmented_pictures():
+    x = torch.zeros(4, 3, 16, 16, requires_grad=True)
+    augmented(x, 0.5).square().sum().backward()
+    assert x.grad.isfinite().all() and x.grad.shape == x.shape
+
+
+def test_the_critic_sees_plain_pictures_unless_it_learns(digits):
+    model, x = tiny_model("gan", augment=1.0), digits.floats(slice(0, 8))
+    assert torch.equal(model._shown(x), x) and not torch.equal(model.train()._shown(x), x)
+
+
+# A GAN with an encoder
+
+ENCODED = Recipe((Stage(PLAYERS, steps=150, rate=2e-3, momentum=0.0), Stage(("encoder",), steps=250, rate=3e-3)), batch=64, averaging=0.9,
+                 precision="float32")
+
+
+@pytest.fixture(scope="module")
+def encoded(digits):
+    trainer = Trainer(tiny_model("encoded_gan", faithful=1.0), digits, ENCODED)
+    for progress in trainer:
+        if progress.step == 150:
+            before = {name: tensor.clone() for name, tensor in trainer.model.generator.named_parameters()}
+    return trainer.snapshot(), before
+
+
+def test_the_encoder_finds_latents_of_made_pictures_better_than_chance(encoded):
+    model, _ = encoded
+    z = torch.from_numpy(latents(3, 200, model.latent_shape))
+    assert F.mse_loss(model.encode(model.decode(z)), z) < 0.7  # zero would be 1
+
+
+def test_the_generator_stands_still_while_the_encoder_learns(encoded):
+    model, before = encoded
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.generator.named_parameters())
+
+
+def test_its_checkpoint_is_without_a_critic_and_judges_nothing(encoded, tmp_path):
+    model, _ = encoded
+    loaded = save_tiny(model, tmp_path / "encoded").load()
+    assert not hasattr(loaded, "critic") and not loaded.can("score") and hasattr(model, "critic")
+    x = loaded.decode(torch.from_numpy(latents(4, 3, loaded.latent_shape)))
+    assert torch.allclose(loaded.encode(x), model.encode(x), atol=0.05)
+
+
+# A VAE with a critic
+
+
+def test_a_vae_with_a_critic_has_two_players_that_share_no_weight():
+    model = tiny_model("vae", realism=5.0, critic_width=4)
+    ours, critics = (set(map(id, players)) for players in model.players().values())
+    assert not ours & critics and len(ours | critics) == len(list(model.parameters())) and set(model.players()) == {"model", "critic"}
+
+
+def test_the_critics_doubt_counts_as_much_as_its_weight_says(digits):
+    model, x = tiny_model("vae", realism=5.0, critic_width=4), digits.floats(slice(0, 8))
+    terms = {name: value.detach() for name, value in model.loss(x).items()}
+    assert float(terms["loss"]) == pytest.approx(float(terms["reconstruction"] + terms["kl"] + 5 * terms["doubt"]), rel=1e-5)
+    assert "doubt" not in tiny_model("vae").loss(x)
+
+
+def test_a_vaes_critic_learns_to_tell_and_is_left_out_of_the_checkpoint(digits, tmp_path):
+    model = tiny_model("vae", realism=5.0, critic_width=4)
+    recipe = Recipe((Stage(("critic",), steps=60, rate=1e-2, momentum=0.0),), batch=64, averaging=0.0, precision="float32")
+    *_, last = Trainer(model, digits, recipe)
+    assert last.losses["on real"] > last.losses["on made"] + 0.2
+    assert not hasattr(save_tiny(model.eval(), tmp_path / "vae").load(), "critic")

@@ -229,3 +229,27 @@ def test_a_bad_recipe_gets_a_sentence(change, sentence):
 def test_an_unknown_player_gets_a_sentence():
     with pytest.raises(ValueError, match="no player 'critic'.* model"):
         losses(Trainer(autoencoder(), PICTURES, Recipe((Stage(players=("critic",)),))))
+
+
+def test_a_stage_builds_on_the_averaged_weights_of_the_one_before():
+    trainer = Trainer(autoencoder(), PICTURES, replace(TWO_STAGES, averaging=0.9))
+    for progress in trainer:
+        weights = [[t.clone() for t in module.parameters()] for module in (trainer.model, trainer.average)]
+        same = all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
+        assert same == (progress.step == 14), progress.step
+
+
+def test_mirrored_pictures_are_seen_as_often_as_others():
+    x = torch.zeros(100, 1, 8, 8, dtype=torch.uint8)
+    x[..., 0] = 255  # a bright left edge
+    seen = []
+
+    class Looking(Normed):
+        def loss(self, x, y=None, player="model"):
+            seen.append(x)
+            return super().loss(x, y, player)
+
+    for _ in Trainer(Looking(), Images(x, torch.zeros(100, dtype=torch.int64), ("a", "b")), Recipe((Stage(steps=3),), batch=100, flip=True)):
+        pass
+    left = (torch.cat(seen)[:, 0, :, 0] > 0).all(1).float().mean()
+    assert 0.35 < left < 0.65

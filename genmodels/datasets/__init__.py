@@ -1,14 +1,15 @@
 """One file per dataset. Each has TITLE, TERMS, IMAGE_SHAPE, CLASSES and load(split, source) -> Images.
 
 One that can come from the Hugging Face Hub has HUB, its name there, and load(split, source, progress): progress(done, total,
-"bytes" or "pictures") is called while it comes. A dataset that is none of these files is named as the Hub names it.
+"bytes" or "pictures") is called while it comes. One that comes from a file alone has FILE, its name, and takes progress as well. A dataset
+that is none of these modules is named as the Hub names it.
 """
 
 import sys
 
+from ..pictures import BadPicture, square
 from ..registry import modules_in
 from ._base import Images, floats
-from ._pictures import BadPicture, square
 
 DATASETS = modules_in(sys.modules[__name__])
 LONGEST_NAME = 80  # characters, also in config.json

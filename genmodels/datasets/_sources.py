@@ -18,13 +18,19 @@ def load_grey_set(name: str, hub: str, classes: tuple[str, ...], split: str, sou
         from ._hub import load_parquet  # pyarrow and the Hub's client are needed on this road only
         images, where = load_parquet(hub, classes, split, progress), hub
     else:
-        where = Path(source) / f"{name}.npz" if Path(source).is_dir() else Path(source)
-        if not where.is_file():
-            raise FileNotFoundError(f"There is no file {where}. Name the {name}.npz itself or the folder that holds it.")
+        where = named_file(f"{name}.npz", source)
         images = from_npz(where, classes, split)
     if images.pixels.shape[1:] != SHAPE:
         raise ValueError(f"{where} holds pictures of {list(images.pixels.shape[1:])}; {name} has {list(SHAPE)} (channels, rows, columns).")
     return images
+
+
+def named_file(name: str, source: Path | None, why: str = "") -> Path:
+    """A file that `source` is, or holds. FileNotFoundError in words; `why` says why one must be named at all."""
+    where = Path(name) if source is None else Path(source) / name if Path(source).is_dir() else Path(source)
+    if not where.is_file():
+        raise FileNotFoundError(f"{why} There is no file {where}. Name the {name} itself or the folder that holds it.".strip())
+    return where
 
 
 def from_npz(path: Path, classes: tuple[str, ...], split: str) -> Images:

@@ -51,6 +51,9 @@ class Trainable(nn.Module):
     def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
         """Bring buffers that describe the data (such as the scale of the codes) up to date with the weights."""
 
+    def let_go(self) -> None:
+        """Drop the parts that only training needs: a checkpoint does not hold them."""
+
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
@@ -80,12 +83,13 @@ class LatentModel(Trainable):
     `decode` is required, and `loss` of what is trained here. The rest is optional, and `can` says what a family offers.
     A family with a `path` names its SAMPLERS; the first is the one that `decode` uses. Where N(0, I) does not decode to
     pictures PRIOR says why, in one sentence. HEAVY: one picture takes a processor core about a second, so it is made
-    alone, and by the engine only.
+    alone, and by the engine only. DRAWN: its decoder was taught on latents drawn at random, not on codes of pictures.
     """
 
     SAMPLERS: tuple[str, ...] = ()
     PRIOR: str = ""
     HEAVY: bool = False
+    DRAWN: bool = False
 
     def __init__(self, config: Any):
         super().__init__(config)

@@ -16,6 +16,8 @@ from ..knobs import knob
 from ..nets import ConvDecoder, ConvEncoder, mlp, start_dim
 from ._base import LatentModel, check_square
 
+LARGEST_COVARIANCE = 4096  # pixels of pictures whose covariance is taken apart as a whole
+
 
 @dataclass(frozen=True)
 class Config:
@@ -84,7 +86,9 @@ class Autoencoder(LatentModel):
         """The optimum of the linear autoencoder, which is PCA (Baldi & Hornik 1989)."""
         if self.config.net != "linear":
             raise ValueError("Only the linear autoencoder has a closed form; train this one by gradient steps.")
-        pca = PCA(self.config.latent_dim, svd_solver="covariance_eigh").fit(x.flatten(1).cpu().numpy())
+        pixels = x.flatten(1).cpu().numpy()
+        solver = "covariance_eigh" if pixels.shape[1] <= LARGEST_COVARIANCE else "randomized"
+        pca = PCA(self.config.latent_dim, svd_solver=solver, iterated_power=7, random_state=0).fit(pixels)
         axes, centre = (torch.as_tensor(a, dtype=x.dtype, device=x.device) for a in (pca.components_, pca.mean_))
         encoder = self.encoder[0]
         encoder.weight.copy_(axes)

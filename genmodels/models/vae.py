@@ -1,5 +1,6 @@
-"""Variational autoencoder (Kingma & Welling 2013); beta-VAE (Higgins et al. 2017) when beta is not 1."""
+"""Variational autoencoder (Kingma & Welling 2013); beta-VAE (Higgins et al. 2017) when beta is not 1, VAE/GAN (Larsen et al. 2016) with a critic."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log, pi
 
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 
 from ..knobs import knob
 from ..nets import ConvDecoder, ConvEncoder
+from . import _adversarial
 from ._base import LatentModel, check_square
 
 
@@ -22,6 +24,8 @@ class Config:
     hidden: int = knob(128, "units between the grid and the code", 8, 2048)
     beta: float = knob(1.0, "weight of the KL term; higher is tidier and blurrier", 0, 100)
     likelihood: str = knob("bernoulli", "how pixels scatter around the decoded picture", choices=("bernoulli", "gaussian"))
+    realism: float = knob(0.0, "nats that a critic's opinion of decoded pictures weighs; above 0 they are sharper", 0, 100_000)
+    critic_width: int = knob(24, "channels of the critic's finest convolutions, where there is one", 4, 256)
     conditions: tuple[str, ...] = knob((), "names of the classes or attributes that both halves are told", 1, 60)
     unsaid: float = knob(0.1, "share of training pictures whose condition is withheld", 0, 1)
 
@@ -40,6 +44,19 @@ class VAE(LatentModel):
         self.decoder = ConvDecoder(*shared, config.latent_dim, len(config.conditions))
         if config.likelihood == "gaussian":
             self.log_std = nn.Parameter(torch.tensor(-1.0))  # one for all pixels (sigma-VAE, Rybkin et al. 2021)
+        if config.realism:
+            self.critic = _adversarial.Critic(_adversarial.Config(config.image_shape, width=config.critic_width))
+
+    def players(self) -> dict[str, Iterable[nn.Parameter]]:
+        """With a critic there are two: what the critic learns from, and the critic."""
+        if not self.config.realism:
+            return super().players()
+        critic = list(self.critic.parameters())
+        return {"model": [one for one in self.parameters() if all(one is not other for other in critic)], "critic": critic}
+
+    def let_go(self) -> None:
+        if self.config.realism:
+            del self.critic
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Normal:
         mean, log_std = self.encoder(x, self.said(y, x)).float().chunk(2, dim=1)
@@ -53,7 +70,11 @@ class VAE(LatentModel):
 
     def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
         """log p(x | z) in nats [B], with pixels in [0, 1] taken as probabilities (Bernoulli) or as values (Gaussian)."""
-        out, pixels = self.decoder(z, self.said(y, z)).float(), (x + 1) / 2
+        return self._likely(x, self.decoder(z, self.said(y, z)).float())
+
+    def _likely(self, x: Tensor, out: Tensor) -> Tensor:
+        """log p(x | z) [B], where `out` is what the decoder says of z."""
+        pixels = (x + 1) / 2
         if self.config.likelihood == "bernoulli":
             return -F.binary_cross_entropy_with_logits(out, pixels, reduction="none").flatten(1).sum(1)
         error = (out.sigmoid() - pixels) / self.log_std.exp()
@@ -61,7 +82,28 @@ class VAE(LatentModel):
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
         y = self.partly_said(y, x)
+        if player == "critic":
+            return self._loss_of_critic(x, y)
         q = self.posterior(x, y)
-        reconstruction = -self.log_likelihood(x, q.rsample(), y).mean()
+        out = self.decoder(q.rsample(), self.said(y, x)).float()
+        reconstruction = -self._likely(x, out).mean()
         kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-        return {"loss": reconstruction + self.config.beta * kl, "reconstruction": reconstruction, "kl": kl}
+        terms = {"reconstruction": reconstruction, "kl": kl}
+        if self.config.realism:
+            made = torch.cat([(out / 2).tanh(), self.decode(self._drawn(x), y)])
+            terms["doubt"] = F.softplus(-self.critic(made).float()).mean()  # of the critic
+        return {"loss": reconstruction + self.config.beta * kl + self.config.realism * terms.get("doubt", 0)} | terms
+
+    def _loss_of_critic(self, x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
+        """To tell pictures from what comes of codes, both of pictures and of N(0, I)."""
+        with torch.no_grad():
+            half = len(x) // 2
+            z = torch.cat([self.posterior(x, y).sample()[:half], self._drawn(x)[half:]])
+            made = self.decode(z, y)
+        on_real, on_made = self.critic(torch.cat([x, made])).float().chunk(2)
+        loss = (F.softplus(-on_real) + F.softplus(on_made)).mean()
+        return {"loss": loss + _adversarial.r1(self.critic, x, self.training), "on real": on_real.detach().mean(), "on made": on_made.detach().mean()}
+
+    def _drawn(self, x: Tensor) -> Tensor:
+        """As many latents as there are pictures."""
+        return torch.randn(len(x), *self.latent_shape, device=x.device)

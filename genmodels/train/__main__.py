@@ -19,8 +19,8 @@ from .runs import Run
 from .training import Training
 
 WHOLE = ("model.safetensors", "config.json")  # in this order: config.json says that the folder is whole
-MEASURED = ("metrics.json", "atlas.npz", "samplers.npz", "features.npz",  # what is said about some weights, and untrue of others
-            "samples.png", "manifold.png", "path.png", "README.md")
+MEASURED = ("metrics.json", "atlas.npz", "samplers.npz", "typical.npz", "features.npz",  # what is said about some weights, and untrue of others
+            "samples.png", "manifold.png", "walks.png", "again.png", "path.png", "README.md")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -76,6 +76,8 @@ class Trainer:
             self._reseed()
             losses = self._update(stage, done)
             self.step += 1
+            if done + 1 == stage.steps and self.step < steps:  # the next stage builds on what would be kept of this one
+                self.model.load_state_dict(self.snapshot().state_dict())
             yield Progress(self.step, losses)
         self._read(0)
 
@@ -109,6 +111,8 @@ class Trainer:
     def _update(self, stage: Stage, done: int) -> dict[str, Tensor]:
         index = self._batch()
         x = self.images.floats(index).to(memory_format=torch.channels_last)
+        if self.recipe.flip:
+            x = torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5, x, x.flip(3))
         y = self.images.one_hot(index) if self.model.conditions else None
         losses, bad = {}, torch.zeros((), device=self.device)
         for player, optimizer in self.optimizers.items():

@@ -29,6 +29,7 @@ class Recipe:
     averaging: float = knob(0.999, "how slowly the averaged weights follow; 0 does not average", 0, 0.99999)
     precision: str = knob("auto", "numbers used inside the nets; auto is bfloat16 where the processor has it",
                           choices=("auto", "float32", "bfloat16"))
+    flip: bool = knob(False, "whether pictures are also shown mirrored")
     seed: int = knob(0, "the same seed gives the same training", 0, 2**31 - 1)
 
     @property

@@ -42,7 +42,7 @@ class Sets:
 
         try:
             data = dataset(*asked)
-            more = {"progress": tell} if hasattr(data, "HUB") else {}
+            more = {"progress": tell} if hasattr(data, "HUB") or hasattr(data, "FILE") else {}
             train, test = (data.load(split, self.source, **more).to(self.device) for split in ("train", "test"))
             future.set_result((train, test))
         except BaseException as error:  # goes to whoever asks
