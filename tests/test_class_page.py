@@ -317,5 +317,6 @@ def test_pages_find_their_class_again_by_themselves(bundled, browser, tmp_path):
         says(student, "You see what the teacher shows")
         go_to_seed(teacher, 12)
         shows(student, "point=seed:12")
+        assert "point=seed:12" in student.url and "point=seed:12" in teacher.url
     for context in contexts:
         context.close()

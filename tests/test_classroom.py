@@ -194,7 +194,7 @@ def test_when_the_teacher_stops_the_students_are_told_that_nobody_leads(room):
         teacher.says(stop=True)
         student.hears(view=None)
         teacher.leads("model=b", key="k")  # a page that leads goes on after a break of the server's
-        student.hears(view="model=b")
+        assert student.hears(view="model=b")["view"] == "model=b"
 
 
 def test_a_reloaded_teachers_page_leads_on_and_one_that_stays_away_does_not(room):
@@ -207,7 +207,7 @@ def test_a_reloaded_teachers_page_leads_on_and_one_that_stays_away_does_not(room
             teacher.leads("model=b", key="mine")
             teacher.hears(leads=True)
             student.hears(view="model=b")
-        student.hears(view=None)  # after PATIENCE
+        assert student.hears(view=None)["view"] is None  # after PATIENCE
 
 
 def test_of_two_teachers_the_one_who_asked_last_leads(room):

@@ -143,7 +143,7 @@ def test_arrow_keys_walk_and_enter_stays(visit):
     page.keyboard.press("Enter")
     point_of(page, lambda text: text.startswith("mix(atlas:1, atlas:4, 0."))
     page.keyboard.press("0")
-    point_of(page, lambda text: text == "atlas:0")
+    assert point_of(page, lambda text: text == "atlas:0") == "atlas:0"
 
 
 def test_a_place_is_pinned_and_found_again(visit):

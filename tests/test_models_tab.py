@@ -213,6 +213,7 @@ def test_recent_names_are_offered_again(open_models):
     page.reload()
     page.locator(".lp-suggestions").get_by_text(REPO).click()
     page.get_by_role("button", name="Fetch").wait_for()
+    assert page.get_by_test_id("fetch-field").input_value() == REPO
 
 
 def test_deleting_asks_once_and_an_open_model_gives_way_to_another_with_a_sentence(open_models, served):

@@ -185,3 +185,4 @@ def test_a_wish_that_failed_is_said_in_the_page(serve, browser):
         page = visit(f"{serve(Place(SPACE, wish='owner/name'), roads={'wish': wish})}/")
         page.wait_for_function("document.querySelector('[data-testid=wish]')?.textContent.includes('The Hub has no owner/name.')", timeout=60_000)
         page.wait_for_selector(f'{PICTURE}:not([data-ms="0"])', timeout=60_000)
+        assert "The Hub has no owner/name." in page.get_by_test_id("wish").inner_text()
