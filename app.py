@@ -21,10 +21,12 @@ from genmodels.hub import Shelf
 from genmodels.ui import TITLE, page
 from genmodels.ui.classroom import Classroom
 from genmodels.ui.live.head import Place
+from genmodels.ui.live.intake import Intake
 from genmodels.ui.live.routes import LiveRoutes
 from genmodels.ui.live.shelf import ShelfRoad
 from genmodels.ui.live.taking import Taking
 from genmodels.ui.live.wish import Wish
+from genmodels.ui.live.workshop import Workshop
 from genmodels.ui.serve import serve
 from genmodels.ui.theme import ASSETS, look
 
@@ -94,7 +96,7 @@ def run(asked: Settings, in_class: bool) -> int:
     place = Place(asked.space, asked.data.is_relative_to(STORAGE), asked.model if on_the_hub else "")
     blocks = page(engine, FIRST if on_the_hub else asked.model, asked.title, asked.tabs, place)
     hub = ShelfRoad(shelf, engine, classroom=in_class, sign_in=asked.sign_in)
-    roads, on_stop = {"hub": hub, "take": Taking(engine)}, [hub.close]
+    roads, on_stop = {"hub": hub, "take": Taking(engine), "directions": Workshop(engine), "own": (own := Intake(engine))}, [hub.close, own.close]
     if on_the_hub:
         wish = roads["wish"] = Wish(shelf, asked.model)
         wish.start()

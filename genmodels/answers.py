@@ -1,5 +1,6 @@
 """All that a model can be asked for, asked once; and whether other weights give the same answers to the eye."""
 
+import copy
 from collections import deque
 
 import torch
@@ -25,7 +26,7 @@ def answers_of(model: Trainable, n: int, x: Tensor | None = None, steps: int = 0
         return torch.from_numpy(latents(0, n, shape)).to(model.device)
 
     if not isinstance(model, LatentModel):
-        return [("names", model(fixed(model.image_shape)).softmax(1))]
+        return [("names", model.probabilities(fixed(model.image_shape)))]
     z, classes = fixed(model.latent_shape), len(model.conditions)
     said = [None, torch.eye(classes, device=model.device)[torch.arange(n) % classes]] if classes else [None]
     if steps and model.can("path"):
@@ -43,7 +44,7 @@ def same_answers(model: Trainable, weights: dict[str, Tensor]) -> bool:
 
     Of a model of many steps that is asked of a picture's mean, of others of every pixel.
     """
-    twin = type(model)(model.config).to(model.device).eval()
+    twin = copy.deepcopy(model).eval()
     kinds = {name: tensor.dtype for name, tensor in twin.state_dict().items()}
     twin.load_state_dict({name: tensor.to(kinds[name]) for name, tensor in weights.items()})
     was, model = model.training, model.eval()

@@ -16,6 +16,7 @@ from .models import LatentModel
 
 PARTS = ("measured", "trained")  # of a card, that every evaluation writes again; the rest is a person's to change
 LARGEST_PICTURE = 20_000  # bytes; two of them beside the weights must fit into a checkpoint of 1 MB
+LARGE, LARGEST_LARGE = 48, 150_000  # pixels of a side from which on a sheet may be larger, and by how much
 MEASURES = {  # key in metrics.json -> what it says, and how it is written
     "mse": ("mean squared error per pixel of pictures as they are shown, pixels in [0, 1]", "{:.5f}"),
     "mse_unclipped": ("the same, where the model overshoots black and white left as it is", "{:.5f}"),
@@ -27,10 +28,12 @@ MEASURES = {  # key in metrics.json -> what it says, and how it is written
     "iwae_gain": ("by so much it is tighter than the ELBO of the same pictures and draws", "{:.2f}"),
     "bits_per_dim": ("exact negative log-likelihood, bits per dimension", "{:.3f}"),
     "label_kept": ("reconstructions in which the classifier sees the true label", "{:.1%}"),
+    "attributes_kept": ("attributes on which the classifier says the same of a picture and of its reconstruction", "{:.1%}"),
     "knn_accuracy": ("5-neighbour accuracy on test codes, each left out of its own vote", "{:.1%}"),
     "midpoint_certainty": ("certainty of the classifier halfway between two test pictures' codes", "{:.1%}"),
     "crossfade_certainty": ("the same for a cross-fade of the pictures' pixels", "{:.1%}"),
     "accuracy": ("accuracy on the test set", "{:.2%}"),
+    "balanced_accuracy": ("balanced accuracy on the test set, mean over the attributes", "{:.1%}"),
     "certainty": ("mean certainty on the test set", "{:.1%}"),
     "parameters": ("parameters", "{:,}"),
     "bytes": ("bytes of weights", "{:,}"),
@@ -41,6 +44,7 @@ MADE = {  # key in a row of "generated" or "beside" -> what it says, and how it 
     "sure": ("pictures of which the classifier is at least 90 % sure", "{:.1%}"),
     "precision": ("precision: pictures that lie among test pictures", "{:.3f}"),
     "recall": ("recall: test pictures that lie among these pictures", "{:.3f}"),
+    "attribute_gap": ("share of pictures with an attribute: how far from that of test pictures, mean over the attributes", "{:.1%}"),
     "spread": ("spread over the classes: entropy, 1 is even", "{:.3f}"),
     "least_class": ("share of the rarest class", "{:.1%}"),
     "neighbours": ("distance to the nearest training picture, by features; that of test pictures is 1", "{:.3f}"),
@@ -48,9 +52,10 @@ MADE = {  # key in a row of "generated" or "beside" -> what it says, and how it 
 }
 WAYS = {  # row of "generated" or "beside" -> its title; {} are its own settings
     "normal": "N(0, I)", "gaussian": "full Gaussian", "mixture": "mixture of Gaussians", "shortened": "latents x {length:g}",
-    "train": "training pictures", "pca": "PCA-{size}, Gaussian", "pca_mixture": "PCA-{size}, mixture",
+    "halves": "two halves of the test set", "train": "training pictures", "pca": "PCA-{size}, Gaussian", "pca_mixture": "PCA-{size}, mixture",
 }
 GROUPS = {  # keys that hold one number per name
+    "balanced": ("balanced accuracy of {}", "{:.1%}"),
     "recall": ("share of the class {} that is recognised", "{:.1%}"),
     "factors": ("{} read from codes by a linear regression, R2", "{:.3f}"),
 }
@@ -65,6 +70,22 @@ def measured(metrics: Mapping) -> list[tuple[str, str]]:
     return rows
 
 
+def of_own_pictures(metrics: Mapping) -> list[tuple[str, str]]:
+    """How pictures from elsewhere are told apart and found again, as rows of text: (measure, value)."""
+    own, rows = metrics.get("own", {}), []
+    alone = "the class {title}, by a model of this recipe that learned without it, {steps:,} steps"
+    for found, whom in [(own.get("stranger"), "{title}"), (own.get("held_out"), alone)]:
+        if found:
+            rows.append((f"area under ROC, test pictures against {whom.format(**found)}: by the error of the reconstruction", f"{found['error']:.4f}"))
+            rows += [("the same by the distance of the code", f"{found['distance']:.4f}"), ("the same by both, the anomaly score", f"{found['score']:.4f}")]
+            rows.append(("of these, above the score that 5 % of the test pictures exceed", f"{found['caught']:.1%}"))
+    if found := own.get("retrieval"):
+        rows.append((f"precision at {found['at']}: of the nearest of {found['among']:,} test pictures by code, the same class", f"{found['codes']:.1%}"))
+        rows += [(f"the same by {what.format(**found)}", f"{found[key]:.1%}") for key, what in
+                 (("bits", "{how_many_bits} bits of a semantic hash"), ("pca", "codes of PCA-{pca_size}"), ("pixels", "pixels"))]
+    return rows
+
+
 def generated(metrics: Mapping) -> list[list[str]]:
     """How good made pictures are, beside others, as rows of text: a heading, then a measure each; empty where that was not measured."""
     ways = {**metrics.get("generated", {}), **metrics.get("beside", {})}
@@ -72,7 +93,7 @@ def generated(metrics: Mapping) -> list[list[str]]:
         return []
     titles = [WAYS[way].format(**row) + (", {steps} steps of {sampler}".format(**row) if "steps" in row else "") for way, row in ways.items()]
     return [["measure", *titles]] + [[what, *(form.format(row[key]) if key in row else "-" for row in ways.values())]
-                                     for key, (what, form) in MADE.items()]
+                                     for key, (what, form) in MADE.items() if any(key in row for row in ways.values())]
 
 
 def by_steps(metrics: Mapping) -> list[list[str]]:
@@ -85,6 +106,15 @@ def by_steps(metrics: Mapping) -> list[list[str]]:
     return [["steps", *steps]] + [[sampler, *(form.format(row[count]["fd_ratio"]) for count in steps)] for sampler, row in rows.items()]
 
 
+def pushed(metrics: Mapping) -> list[list[str]]:
+    """What pushes along learned directions do as rows of text: a heading, then an attribute each; empty where that was not measured."""
+    found = metrics.get("pushes", {}).get("attributes", {})
+    keys = ("present", "present_locked", "present_as_far", "others", "others_locked", "others_as_far")
+    rows = [[name, str(row["lacking"]), *(f"{row[key]:.1%}" for key in keys)] for name, row in found.items()]
+    heading = ["pushed", "samples that lack it", "then it is present", "others locked", "locked, as far", "others move by", "others locked", "locked, as far"]
+    return [heading, *rows] if rows else []
+
+
 def widths(rows: Sequence[Sequence[str]]) -> list[int]:
     """How wide the columns of a table are in characters."""
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -93,6 +123,8 @@ def widths(rows: Sequence[Sequence[str]]) -> list[int]:
 def table(metrics: Mapping) -> str:
     """The measured tables in Markdown, with a line for each measure that was left out."""
     parts = [f"Measured on the {metrics['pictures']:,} test pictures.", _markdown([["measure", "value"], *measured(metrics)])]
+    if rows := of_own_pictures(metrics):
+        parts += ["Pictures from elsewhere, and pictures found again by their codes:", _markdown([["measure", "value"], *rows])]
     if rows := generated(metrics):
         parts += [f"{metrics['samples']:,} pictures made in each way (conditional models are told the classes in turn), as a person sees them, beside what "
                   "others reach, by the features of the data set's own classifier. What it cannot see, these numbers do not tell, and each alone "
@@ -101,6 +133,12 @@ def table(metrics: Mapping) -> str:
         few = metrics["fd_by_steps"]["samples"]
         parts += ["The Frechet distance as a multiple of PCA-16 with a mixture, by sampler and number of steps "
                   f"({few:,} pictures each, which makes it larger than above).", _markdown(rows)]
+    if rows := pushed(metrics):
+        found = metrics["pushes"]
+        parts += [f"Random pictures that lack an attribute, after a push of {found['sigmas']:g} sigmas along its direction, as a second classifier judges that "
+                  "nothing was fitted to. Others move by so much: the mean change of its probability of each other attribute. Locked: the push is "
+                  f"projected off all other directions, which leaves {found['others_ratio']:.0%} of that movement, and less of a step; as far: stretched to "
+                  "its length again.", _markdown(rows)]
     return "\n\n".join(parts + metrics.get("left_out", []))
 
 
@@ -176,17 +214,18 @@ def overview(found: Mapping[str, Checkpoint]) -> str:
 
 
 def contact_sheet(pixels: np.ndarray, columns: int) -> bytes:
-    """Pictures uint8 [N, H, W, C] in rows of `columns` as a PNG of at most 20 kB, in fewer colours where that needs it."""
+    """Pictures uint8 [N, H, W, C] in rows of `columns` as a PNG of at most 20 kB (150 kB from 48 pixels on), in fewer colours where that needs it."""
     n, h, w, c = pixels.shape
     rows = n // columns
     sheet = pixels[:rows * columns].reshape(rows, columns, h, w, c).transpose(0, 2, 1, 3, 4).reshape(rows * h, columns * w, c)
+    most = LARGEST_PICTURE if w < LARGE else LARGEST_LARGE
     picture = Image.fromarray(sheet[..., 0] if c == 1 else sheet)
     for colours in (256, 128, 64, 32, 16, 8):
         file = io.BytesIO()
         picture.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
-        if file.tell() <= LARGEST_PICTURE:
+        if file.tell() <= most:
             return file.getvalue()
-    raise ValueError(f"A sheet of {n} pictures of {h}x{w} does not fit into {LARGEST_PICTURE:,} bytes; show fewer.")
+    raise ValueError(f"A sheet of {n} pictures of {h}x{w} does not fit into {most:,} bytes; show fewer.")
 
 
 def front_matter(checkpoint: Checkpoint, licence: str) -> str:
@@ -276,10 +315,11 @@ def _training(recipe: Mapping, train_size: int) -> str:
 def limits(checkpoint: Checkpoint) -> str:
     """What not to expect of a model."""
     title, _ = terms(checkpoint)
+    bias = [f"* {words}" for words in getattr(_data(checkpoint), "BIAS", ())]
     lines = [f"* It knows pictures like those of \"{title}\" and nothing else; any other picture is read as one of them."]
     if not issubclass(checkpoint.family, LatentModel):
-        lines.append("* Its certainty is a softmax, not a promise: it can be sure and wrong, mostly on pictures that show no class at all.")
-        return "\n".join(lines)
+        lines.append("* Its certainty is a number that a net gives, not a promise: it can be sure and wrong, mostly on pictures of something else.")
+        return "\n".join([*lines, *bias])
     family = checkpoint.family
     if family.can("path"):
         lines.append("* A picture takes many steps: it is made while one waits, not while the hand moves.")
@@ -288,7 +328,7 @@ def limits(checkpoint: Checkpoint) -> str:
                      "What it leaves out shows in recall and in the rarest class above.")
     elif not (family.can("posterior") or family.can("log_prob")):
         lines.append("* Nothing in its training asked codes to fill the space evenly: random latents may decode to pictures of nothing.")
-    return "\n".join([*lines, "* Meant for looking, teaching and trying; small nets give simpler pictures than large ones."])
+    return "\n".join([*lines, *bias, "* Meant for looking, teaching and trying; small nets give simpler pictures than large ones."])
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -2,11 +2,12 @@
 
 config.json        what it is; written last, so its presence means that the folder is whole
 model.safetensors  averaged weights, the matrices among them float16 where no picture changes by more than one grey level and no code by 1/64 sigma
-metrics.json, atlas.npz, samplers.npz, features.npz, README.md   what evaluate adds
+metrics.json, atlas.npz, samplers.npz, typical.npz, features.npz, directions.json, directions.safetensors, README.md   what evaluate adds
 
 A model that came from elsewhere is such a folder too: its weights are as they came, its family is one of `formats.FAMILIES`.
 """
 
+import copy
 import json
 import os
 import re
@@ -14,10 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.numpy import load as load_arrays
 from safetensors.torch import save, save_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -27,8 +30,11 @@ from .answers import answers_of, same_answers
 from .classifier import Classifier
 from .formats import Found
 from .formats._archives import check_unpacked
-from .kept import read_atlas, read_features
+from .kept import LARGEST_DIRECTIONS, Kept, read_atlas, read_directions, read_features
 from .knobs import from_dict
+from .latent import hashing
+from .latent import typical as usual
+from .latent.directions import Direction
 from .latent.samplers import Sampler, unpacked
 from .models import MODELS, Trainable
 from .nets import out_of_memory
@@ -99,8 +105,8 @@ class Checkpoint:
         BadCheckpoint if it cannot be built: its config does not hold together, or a library that it needs is not installed.
         """
         try:
-            with torch.device("meta"), _Undrawn():
-                return self.family(self.config)
+            with torch.device("meta"):
+                return self._built()
         except BadCheckpoint:
             raise
         except Exception as error:  # a foreign net is built by its own library, which fails in many ways
@@ -132,9 +138,39 @@ class Checkpoint:
         """What evaluate fitted to the codes of training pictures, by kind, N(0, I) always among them. BadCheckpoint if the file cannot be read."""
         return self._arrays("samplers.npz", lambda arrays: unpacked(arrays, self.blueprint.latent_shape))
 
+    def typical(self) -> usual.Typical | None:
+        """What evaluate kept of the codes and errors of test pictures, None where it did not. BadCheckpoint if the file cannot be read."""
+        return self._arrays("typical.npz", lambda arrays: usual.unpacked(arrays, self.blueprint.latent_shape, prod(self.blueprint.image_shape)))
+
+    def hash_of_codes(self) -> hashing.Hash | None:
+        """What makes bits of codes, None where nobody has fitted it. BadCheckpoint if the file cannot be read."""
+        return self._arrays("typical.npz", lambda arrays: hashing.unpacked(arrays, prod(self.blueprint.latent_shape)))
+
     def features(self) -> dict[str, np.ndarray]:
         """Of a classifier what `read_features` says, or nothing where that was not kept. BadCheckpoint if the file cannot be read."""
         return self._arrays("features.npz", lambda arrays: read_features(arrays, self.config.features) if arrays else {})
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions of its latent space that evaluate found; none where it was not asked. BadCheckpoint if they cannot be used."""
+        return self.found_directions.directions
+
+    @cached_property
+    def found_directions(self) -> Kept:
+        """The same with what could not be learned, and how far each moves the others. BadCheckpoint if a file is damaged or of other weights."""
+        paths = [self.folder / file for file in LARGEST_DIRECTIONS]
+        if not paths[0].exists():
+            return Kept()
+        try:
+            for path, most in zip(paths, LARGEST_DIRECTIONS.values(), strict=True):
+                if path.stat().st_size > most:
+                    raise ValueError(f"{path.name} is larger than {most >> 20} MB")
+            about, arrays = json.loads(paths[0].read_text(encoding="utf-8")), load_arrays(paths[1].read_bytes())
+            return read_directions(about, arrays, self.hash, prod(self.blueprint.latent_shape))
+        except BadCheckpoint:
+            raise
+        except Exception as error:  # a stranger's file fails in many ways
+            raise BadCheckpoint(f"{self.name}: its directions cannot be used: {_short(error).rstrip('.')}.") from None
 
     def _arrays(self, file: str, read: Callable[[dict[str, np.ndarray]], dict]) -> dict:
         """The arrays of an .npz in the folder (none where it is not there), as they are read."""
@@ -158,10 +194,16 @@ class Checkpoint:
         """The model, ready to use and tried once. BadCheckpoint says what is wrong: names, shapes, numbers, or a file that has changed."""
         with self._saying():
             found = weights.read(self.folder / WEIGHTS, self._most, self.blueprint.state_dict(), self.hash)
-        with _Undrawn():  # what is drawn at first is written over
-            model = self.family(self.config)
+        model = self._built()
         model.load_state_dict(found, strict=True)
         self._try(model.eval().requires_grad_(False))
+        return model
+
+    def _built(self) -> Trainable:
+        """The model as a checkpoint holds it; what is drawn at first is written over."""
+        with _Undrawn():
+            model = self.family(self.config)
+        model.let_go()
         return model
 
     @property
@@ -200,6 +242,8 @@ def save_checkpoint(model: Trainable, folder: Path, about: dict) -> Checkpoint:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    model = copy.deepcopy(model)
+    model.let_go()
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     half = {name: tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor for name, tensor in whole.items()}
     content, config = save(half if same_answers(model, half) else whole), json.dumps(about, indent=2).encode()

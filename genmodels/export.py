@@ -67,7 +67,7 @@ class _Naming(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.model(2 * x - 1).softmax(1)
+        return self.model.probabilities(2 * x - 1)
 
     def example(self, n: int) -> dict[str, Tensor]:
         return {"x": torch.from_numpy(latents(0, n, self.model.image_shape)).sigmoid()}

@@ -14,6 +14,7 @@ from .checkpoint import NAME, find
 from .client import Hub, Progress
 from .engine import MOST, Engine, Sampling
 from .latent import points
+from .latent.directions import arithmetic
 from .latent.walks import WALKS, through
 from .models import LatentModel
 from .normal import latents
@@ -21,6 +22,7 @@ from .normal import latents
 BUNDLED = Path(__file__).parents[1] / "checkpoints"
 AXES = ("across", "up")  # of the map of a model whose latents are like pictures, or longer than ROUND
 ROUND = 256
+MOST_SAID = 12  # names in one sentence
 
 
 def load(name: str | Path, *, data: str | Path = "data", device: str | None = None, hub: Hub | None = None,
@@ -64,7 +66,7 @@ class Model:
     """A model of an engine under its name. Safe to call from any thread; use it in a `with`, or `close` it, to let its thread go.
 
     Wherever latents are asked for there may stand: an array [N, *latent_shape], one latent [*latent_shape], a point as the page's
-    address has it ("seed:7", "atlas:12", "mix(seed:1, seed:2, 0.5)"), or a list of points. The same seed and the same point are the same
+    address has it ("seed:7", "seed:7 + 2*Slant", "mix(seed:1, seed:2, 0.5)"), or a list of points. The same seed and the same point are the same
     picture as in the page. ValueError says in one sentence what does not fit.
 
     label: a name of `conditions`, or one for each picture; None says nothing, but for a row of the atlas its own class.
@@ -153,6 +155,17 @@ class Model:
         y = None if told is None else through(list(torch.from_numpy(told)), frames).numpy()
         return self._decoded(z.numpy(), y, **how)
 
+    @property
+    def directions(self) -> dict[str, str]:
+        """The directions that a point may name, as in "seed:7 + 2*Slant", each with a sentence on how it came about."""
+        return {one.word: one.about for one in self._engine.checkpoint(self.name).directions}
+
+    def arithmetic(self, a, b, c) -> dict[str, np.ndarray]:
+        """A - B + C: the latents [*latent_shape] of every step, "A", "B", "A - B", "C" and "A - B + C". Where several latents stand for
+        one of the three, their mean is taken."""
+        steps = arithmetic(*(self.latents(z) for z in (a, b, c)))
+        return {name: z.reshape(self.latent_shape) for name, z in steps.items()}
+
     def latents(self, z) -> np.ndarray:
         """What stands for latents as numbers [N, *latent_shape]."""
         if texts := _texts(z):
@@ -187,7 +200,20 @@ class Model:
             return codes[int(key)].reshape(self.latent_shape) if int(key) < len(codes) else None
         if key in AXES and (len(self.latent_shape) > 1 or self.latent_shape[0] > ROUND):
             return self._axes[AXES.index(key)].reshape(self.latent_shape)
+        if kind == "direction":
+            return self._step(str(key))
         raise points.BadPoint(f"{key} is a {kind}, which this model does not know; write the point that stands for it.")
+
+    def _step(self, word: str) -> np.ndarray:
+        """One sigma of a direction [*latent_shape]. BadPoint where the model has none of that name."""
+        try:
+            steps = {one.word: one.step for one in self._engine.checkpoint(self.name).directions}
+        except ValueError as error:
+            raise points.BadPoint(str(error)) from None
+        if word not in steps:
+            more = f" and {len(steps) - MOST_SAID} more" if len(steps) > MOST_SAID else ""
+            raise points.BadPoint(f"{self.name} has no direction {word:.40}; it has {', '.join(list(steps)[:MOST_SAID]) or 'none'}{more}.")
+        return steps[word].reshape(self.latent_shape)
 
     @cached_property
     def _atlas(self) -> dict[str, np.ndarray]:

@@ -15,15 +15,16 @@ PIXELS = f"""() => {{ const c = document.querySelector('{PICTURE}');
 
 
 @contextmanager
-def served(engine, first_model: str, data_dir: Path) -> Iterator[str]:
-    """The address of the whole page over an engine, served from this process."""
+def served(engine, first_model: str, data_dir: Path, roads=None) -> Iterator[str]:
+    """The address of the whole page over an engine, served from this process; `roads` are more of them below /live."""
     from starlette.middleware import Middleware
 
     from genmodels.ui import page
     from genmodels.ui.live.routes import LiveRoutes
     from genmodels.ui.serve import launch
     from genmodels.ui.theme import ASSETS, look
-    running = launch(page(engine, first_model), port=0, data_dir=data_dir, middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS)], look=look())
+    running = launch(page(engine, first_model), port=0, data_dir=data_dir, look=look(),
+                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads=roads)])
     yield running.url.rstrip("/")
     running.close()
 

@@ -11,8 +11,9 @@ from genmodels.train.recipe import load_plan, plan_from
 from .test_readme import ROOT, files
 
 FOUND = find(ROOT / "checkpoints")
-FORMAT = {"config.json", "model.safetensors", "metrics.json", "atlas.npz", "samplers.npz", "features.npz", "README.md"}
-SHEETS = {"samples.png", "manifold.png", "path.png"}
+FORMAT = {"config.json", "model.safetensors", "metrics.json", "atlas.npz", "samplers.npz", "features.npz", "typical.npz",
+          "directions.json", "directions.safetensors", "README.md"}
+SHEETS = {"samples.png", "manifold.png", "walks.png", "again.png", "path.png"}
 RECIPES = sorted((ROOT / "recipes").glob("*.json"))
 
 

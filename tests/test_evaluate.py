@@ -148,7 +148,8 @@ def test_the_same_command_writes_the_same_bytes(saved, measured, tmp_path):
     shutil.copytree(saved, again)
     assert main(["digits-vae", "--checkpoints", str(again), "--device", "cpu"]) == 0
     files = sorted(path.name for path in (again / "digits-vae").iterdir())
-    assert files == ["README.md", "atlas.npz", "config.json", "metrics.json", "model.safetensors", "samplers.npz", "samples.png"]
+    assert files == ["README.md", "atlas.npz", "config.json", "directions.json", "directions.safetensors", "metrics.json", "model.safetensors",
+                     "samplers.npz", "samples.png", "typical.npz"]
     for name in files:
         assert (again / "digits-vae" / name).read_bytes() == (measured / "digits-vae" / name).read_bytes(), name
 
@@ -198,10 +199,11 @@ def test_the_table_of_the_card_says_what_metrics_json_says(measured):
         found, text = metrics(measured, name), (measured / name / "README.md").read_text()
         begin, end = card.marks("measured")
         table = text.split(begin)[1].split(end)[0]
+        own = 1 + len(card.of_own_pictures(found)) if card.of_own_pictures(found) else 0
         for key in set(found) & set(card.MEASURES) - {"encoded"}:
             what, form = card.MEASURES[key]
             assert f"| {what.format(**found)} | {form.format(found[key])} |" in table
-        assert table.count("\n| ") == 1 + len(card.measured(found)) + len(card.generated(found)) > 4
+        assert table.count("\n| ") == 1 + len(card.measured(found)) + len(card.generated(found)) + own > 4
     assert "| share of the class 3 that is recognised |" in table
 
 

@@ -74,7 +74,8 @@ def test_faces_are_not_fetched_by_themselves():
 
 
 def test_eight_of_ten_pictures_of_each_person_are_trained_on(tmp_path):
-    np.savez(tmp_path / "olivetti.npz", images=np.random.default_rng(0).integers(0, 256, (400, 64, 64), np.uint8), person=np.repeat(np.arange(40, dtype=np.uint8), 10))
+    noise = np.random.default_rng(0).integers(0, 256, (400, 64, 64), np.uint8)
+    np.savez(tmp_path / "olivetti.npz", images=noise, person=np.repeat(np.arange(40, dtype=np.uint8), 10))
     train, test = (olivetti.load(split, tmp_path) for split in ("train", "test"))
     assert len(train) == 320 and len(test) == 80 and test.labels.bincount().tolist() == [2] * 40
     np.savez(tmp_path / "olivetti.npz", images=np.zeros((3, 64, 64), np.uint8), person=np.zeros(3, np.uint8))

@@ -172,7 +172,7 @@ def test_broken_pictures_are_counted_and_left_out_with_their_labels(hub, load):
     images = load()
     assert len(images) == len(images.labels) == 33 and images.labels[0] == 0
     assert images.account[-1] == ("3 pictures are left out, for they cannot be read. "
-                                  "The first: This is no readable picture; it must be a whole PNG, JPEG or WEBP.")
+                                  "The first: This is a web page, which is no readable picture; it must be a whole PNG, JPEG or WEBP.")
     hub.add("datasets", "a/b", {"data/train-00000-of-00001.parquet": table({"image": [b"x"] * 30})})
     refused(load, "a/b has 30 pictures to read, of which 0 can be used to train with, and the first one says: This is no readable picture", "a/b")
 

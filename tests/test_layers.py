@@ -13,11 +13,12 @@ ROOT = Path(__file__).parents[1]
 
 GROUND = "registry knobs nets normal"
 MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may import beside itself; from the ground up
-    "registry": "", "knobs": "", "nets": "", "normal": "", "client": "",
+    "registry": "", "knobs": "", "nets": "", "normal": "", "client": "", "pictures": "",
     "models": GROUND,
-    "datasets": "client registry knobs normal",
+    "datasets": "client pictures registry knobs normal",
+    "intake": "pictures datasets",
     "latent": "normal knobs registry",
-    "kept": "normal",
+    "kept": "latent normal",
     "classifier": f"models {GROUND}",
     "formats": f"models {GROUND}",
     "weights": "",
@@ -41,7 +42,7 @@ MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may imp
     "ui.ready": "ui.live",
     "ui.serve": "ui.gate ui.leaving ui.ready ui.shares ui.visitors ui.theme engine export train hub evaluate datasets latent knobs normal",
     "ui.endpoints": "ui.visitors program engine datasets",
-    "ui.live": "ui.theme ui.visitors engine train hub evaluate datasets latent models knobs registry normal",
+    "ui.live": "ui.theme ui.visitors pictures intake kept engine train hub evaluate datasets latent models knobs registry normal",
     "ui.tabs": "ui.live ui.theme ui.serve engine train hub evaluate datasets latent models knobs registry normal",
     "ui": "ui.endpoints ui.gate ui.serve ui.theme ui.live ui.tabs engine train hub evaluate datasets latent models knobs registry normal",
     "app": "ui ui.serve ui.theme ui.live ui.classroom engine train hub evaluate",
@@ -51,7 +52,7 @@ OUTSIDE = ("tests", "bench", "assets")  # may import everything
 
 ONLY_IN = {  # a library, and the places that may import it
     "gradio": "ui app", "plotly": "ui", "starlette": "ui app", "fastapi": "ui", "uvicorn": "ui", "segno": "ui",
-    "safetensors": "weights checkpoint formats train/state", "diffusers": "formats",
+    "safetensors": "weights checkpoint kept formats train/state", "diffusers": "formats",
     "onnx": "formats export",
     "huggingface_hub": "client hub datasets", "pyarrow": "datasets",
     "sklearn": "models latent evaluate datasets/digits",

@@ -120,7 +120,7 @@ def test_points_on_the_round_map_of_long_latents_are_understood(engine, tmp_path
     model = Model(engine, "diffusion")  # its latents are like pictures
     across, up = (model.latents(f"0*seed:1 + {name}").ravel() for name in ("across", "up"))
     assert np.allclose([across @ across, up @ up, across @ up], [1, 1, 0], atol=1e-5)
-    with pytest.raises(ValueError, match="across is a direction"):
+    with pytest.raises(ValueError, match="vae has no direction across; it has none."):
         Model(engine, "vae").picture("seed:1 + across")
 
 

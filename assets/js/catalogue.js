@@ -20,6 +20,7 @@ export const liveUrl = (path) => new URL(path.replace(/^\/live\//, ""), LIVE).hr
  * @property {boolean} linear whether its pictures are linear in its latents: PCA
  * @property {string|null} onnx @property {string|null} atlas @property {boolean} browser @property {boolean} heavy a picture is a second's work @property {string} [error]
  * @property {number} bytes of its weights @property {string} licence of these @property {string} terms of its data @property {"bundled"|"own"|"fetched"} origin
+ * @property {{drawn?: "strokes"|"shades", box?: number, centre?: "mass"|"box", eyes?: [number, number][]}|null} own how a person's own picture takes the form of its data; null is a square of it
  * @property {{repo: string, revision: string, commit: string, account: string[]}|null} source where on the Hub it was fetched, and what was found there
  */
 

@@ -6,7 +6,7 @@ import { fetched } from "./roads.js";
 const post = async (path, body) => new Float32Array(await (await fetched(liveUrl(path), { method: "POST", body })).arrayBuffer());
 
 /** float32 [n, C, H, W] in [0, 1] to uint8 [n, H, W, C]. @param {Float32Array} pixels */
-function bytesOf(pixels, [channels, height, width], n) {
+export function bytesOf(pixels, [channels, height, width], n) {
   const size = height * width, out = new Uint8Array(pixels.length);
   for (let k = 0; k < n; k++) for (let c = 0; c < channels; c++) for (let i = 0; i < size; i++) {
     out[(k * size + i) * channels + c] = 255 * Math.min(1, Math.max(0, pixels[(k * channels + c) * size + i])) + 0.5;

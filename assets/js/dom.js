@@ -35,6 +35,12 @@ export function setOptions(select, options, value) {
   select.value = value;
 }
 
+/** Scroll a row, and nothing else, until a child of it is in sight. @param {HTMLElement} row @param {HTMLElement} child */
+export function reveal(row, child) {
+  const [outer, inner] = [row, child].map((one) => one.getBoundingClientRect());
+  row.scrollLeft += Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right);
+}
+
 /** Where sentences are said. @returns {HTMLElement} */
 export function says() {
   const place = document.querySelector(".lp-says") ?? make("div", { class: "lp lp-says", role: "status", "aria-live": "polite" });

@@ -4,7 +4,7 @@ import { hasPrior, isAlike, loadAtlas, modelNamed, shortTitle } from "./catalogu
 import { make, refill, say } from "./dom.js";
 import { paint, shapeOf } from "./paint.js";
 import { thumbnail } from "./pins.js";
-import { namesPins, place, textFor } from "./place.js";
+import { ground, namesPins, place, textFor } from "./place.js";
 import { randomPoint } from "./random.js";
 import { shows, startOf, typicalOf } from "./stops.js";
 import { chosen } from "./store.js";
@@ -59,7 +59,7 @@ export function createEnds(onChoose) {
     const mine = ++order, { model: name, pins, point, label } = chosen(), model = modelNamed(name);
     chooser.hidden = open < 0;
     if (open < 0) return;
-    const atlas = await loadAtlas(model);
+    const atlas = await ground(model, point);
     if (mine !== order) return;
     const here = point || startOf(model, atlas), tile = (key, text, title, stop) => {
       const canvas = make("canvas", { width: 28, height: 28 });

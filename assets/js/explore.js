@@ -1,6 +1,6 @@
 // The Explore page: a map under the hand, one large picture, sliders, pins; and a second model beside the first.
 
-import { hasPrior, isRound, loadAtlas, modelNamed } from "./catalogue.js";
+import { hasPrior, isRound, modelNamed } from "./catalogue.js";
 import { canShare, createBar } from "./bar.js";
 import { whenReady } from "./begin.js";
 import { createClasses } from "./classes.js";
@@ -11,16 +11,16 @@ import { isHidden } from "./lesson.js";
 import { createMaking } from "./making.js";
 import { createPanel, middleOf } from "./panel.js";
 import { createPins, pinsWith } from "./pins.js";
-import { namesPins, place, textFor, toldAt } from "./place.js";
+import { ground, namesPins, textFor, toldAt } from "./place.js";
 import { coordinates, nearest } from "./plane.js";
 import { createRandom } from "./random.js";
 import { createSaves } from "./saves.js";
 import { createSliders } from "./sliders.js";
-import { startOf } from "./stops.js";
+import { standAt, startOf } from "./stops.js";
 import { amend, canRedo, canUndo, choose, chosen, isLocal, onChange, redo, undo } from "./store.js";
 
 /** What is chosen in other tabs, or is the shape of the page. */
-const ELSEWHERE = new Set(["ends", "rows", "walk", "at", "view", "fetch", "find", "data", "kind", "hide", "lock", "big"]);
+const ELSEWHERE = new Set(["own", "ends", "rows", "walk", "at", "view", "push", "keep", "beside", "along", "before", "fetch", "find", "data", "kind", "hide", "lock", "big"]);
 const HAND = 256; // numbers of a latent whose every move others may follow
 const HELP = {
   map: "Move over the map to look, press to stay. Keys: arrows move, R random, 0 middle, Z undo, P pin.",
@@ -188,7 +188,7 @@ class Explore {
   async update() {
     const mine = ++this.turn, choice = chosen(), model = modelNamed(choice.model), other = modelNamed(choice.second);
     this.grid.setAttribute("aria-busy", "true");
-    const [atlas, beside] = await Promise.all([loadAtlas(model), other ? middleOf(other) : null]);
+    const [atlas, beside] = await Promise.all([ground(model, choice.point), other ? middleOf(other) : null]);
     if (mine !== this.turn || !this.settle(model, other, atlas)) return;
     if (this.main.state.model !== model) this.sliders.of(model);
     this.gallery.of(model);
@@ -219,14 +219,9 @@ class Explore {
   /** Numbers for what is chosen. What this model cannot give is said, and chosen again as the default: then false. */
   settle(model, other, atlas) {
     const { point, label } = chosen(), wrong = unfit(chosen(), model, other);
-    try {
-      this.text = point || startOf(model, atlas);
-      this.z = place(model, atlas, this.text);
-    } catch (error) {
-      if (point) say(error.message, "problem");
-      this.z = place(model, atlas, this.text = hasPrior(model) ? "seed:0" : startOf(model, atlas));
-      wrong.point = point ? "" : this.text;
-    }
+    const { text, z, instead } = standAt(model, atlas, point);
+    Object.assign(this, { text, z });
+    if (instead !== undefined) wrong.point = instead;
     this.told = toldAt(model, atlas, this.text, label);
     if (!Object.keys(wrong).length) return true;
     amend(wrong);

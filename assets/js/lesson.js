@@ -8,11 +8,12 @@ import { choose, chosen, onChange } from "./store.js";
 const TOGETHER = [
   [["sliders", "random", "undo", "pins"], ".lp-latents"], [["pins", "save"], ".lp-pinscard"], [["plane", "layers", "second"], ".lp-explore .lp-bar"],
   [["way", "undo", "save"], ".lp-interpolate > .lp-bar"], [["rows", "curves"], ".lp-walkfoot"],
+  [["pushes", "presets", "undo"], ".lp-pushcard"], [["random", "second", "start", "pins"], ".lp-looks"],
   [["making", "sliders", "random", "undo", "classes", "pins", "save", "near"], ".lp-grid.two .lp-side"],
 ];
 /** How what stays takes the room. */
 const INSTEAD = {
-  verdict: ".lp-picture:not(.small) { grid-template-columns: minmax(0, 320px) !important; }",
+  verdict: ".lp-explore .lp-picture:not(.small) { grid-template-columns: minmax(0, 320px) !important; }",
   help: ".lp-under { display: none !important; }",
   picker: ".gradio-container .block.lp-sticky { position: static !important; }",
 };

@@ -1,19 +1,19 @@
 // One model under the hand: its map, its picture, and the nearest test pictures.
 
-import { classNames, className, hasPrior, isGone, isRound, isSlow, loadAtlas, shortTitle } from "./catalogue.js";
+import { classNames, className, hasPrior, isRound, isSlow, loadAtlas, shortTitle } from "./catalogue.js";
 import { make, refill, say } from "./dom.js";
-import { howFor, quickly } from "./how.js";
+import { createHandPicture } from "./handpicture.js";
+import { quickly } from "./how.js";
 import { COLOURS, createMap } from "./map.js";
 import { paint, shapeOf } from "./paint.js";
 import { createPicture } from "./picture.js";
 import { axesOf, oneHot, place } from "./place.js";
 import { createPlaces } from "./places.js";
 import { nearest, planeOfAtlas, planeOfDims, planeOfPoints, roundPlane, sphereOfPoints } from "./plane.js";
-import { classify, decode, decodeBehind, newestWins, prepare, roadOf } from "./roads.js";
+import { decodeBehind, roadOf } from "./roads.js";
 import { choose, chosen } from "./store.js";
-import { createTruth } from "./truth.js";
 
-const NEIGHBOURS = 6, REST = 140; // milliseconds without a move after which the slower things follow
+const NEIGHBOURS = 6;
 const PATIENCE = 30; // milliseconds that hand and sliders wait for a picture from the server, so that all are drawn in one frame
 
 /**
@@ -28,7 +28,7 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
   const name = make("h2", { class: "lp-name" }), near = make("div", { class: "lp-near" });
   /** model, atlas, plane, z (placed) and shown (under the hand) of this panel, how its pictures are made, and when what is less urgent than the picture may begin */
   const state = { model: null, atlas: null, plane: null, planeKey: "", z: null, shown: null, y: null, how: null, ready: null, road: "" };
-  let resting = 0, moving = 0;
+  let moving = 0;
 
   /** Hand and sliders go where the picture is. */
   function move(z) {
@@ -37,49 +37,20 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
     onShown?.(z);
   }
 
-  const follow = newestWins(async ({ z, since }) => {
-    const { model, y, how } = state;
-    try {
-      const { pixels, road } = await decode(model, z, y, 1, how);
-      if (model !== state.model) return;
-      draw(model, pixels, road, performance.now() - since);
-      if (road === "server") move(z);
-    } catch (error) {
-      if (!await isGone(model)) say(error.message, "problem");
-    }
-    if (z === state.shown) picture.canvas.setAttribute("aria-busy", "false");
-  });
-  function draw(model, pixels, road, ms) {
-    picture.draw(model, pixels, road, ms);
-    if (main) window.dispatchEvent(new CustomEvent("latent-road", { detail: { road, ms } }));
-    judge({ model, pixels });
-  }
-  const judge = newestWins(async ({ model, pixels }) => { // on a road of its own: the next picture does not wait for a verdict
-    const chances = await classify(model, pixels).catch(() => null);
-    if (chances && model === state.model) picture.judge(chances);
-  });
-
-  const truth = createTruth({ picture, draw: (pixels, road, ms) => draw(state.model, pixels, road, ms) });
+  const hand = createHandPicture({ state, picture, main, onNet: () => show(state.shown), onServer: move, onRest: neighbours });
 
   /** Show a latent now. `since` is when the hand moved. */
   function show(z, since = performance.now()) {
-    state.shown = z;
     map.aim(z);
-    picture.canvas.setAttribute("aria-busy", "true");
-    if (isSlow(state.model)) truth.standIn(state, map.tileAt(z), since, map === places && places.isExact(z));
-    else follow({ z, since });
+    hand.show(z, since, isSlow(state.model) ? map.tileAt(z) : null, map === places && places.isExact(z));
     clearTimeout(moving);
     if (isSlow(state.model) || roadOf(state.model) === "browser") move(z);
     else moving = setTimeout(() => move(z), PATIENCE);
-    clearTimeout(resting);
-    resting = setTimeout(rest, REST);
   }
 
-  /** What may wait until the hand rests: the nearest codes, and the verdict said aloud. */
-  async function rest() {
+  /** The nearest codes, which may wait until the hand rests. */
+  async function neighbours() {
     const { model, atlas, shown } = state;
-    if (isSlow(model) && !await truth.compute(state)) return;
-    picture.tell();
     if (!atlas || isRound(model)) return; // in hundreds of dimensions all codes are equally far
     const found = nearest(atlas, shown, NEIGHBOURS), D = model.latent_dim, labels = found.map(({ index }) => atlas.labels[index]);
     map.mark(found[0].index);
@@ -101,27 +72,19 @@ export function createPanel({ main, onHand, onLeave, onShown }) {
     if (state.model !== model) {
       map = hasPrior(model) ? plain : places;
       for (const one of [plain, places]) one.element.hidden = one !== map;
-      truth.stop();
-      picture.of(model);
       name.textContent = shortTitle(model);
       near.replaceChildren();
     }
-    const { road } = chosen();
-    if (state.model !== model || state.road !== road) { // the server answers until then
-      prepare(model).then(() => { if (model === state.model && roadOf(model) === "browser") show(state.shown); });
-    }
     const key = `${model.name} ${planeText} ${planeText.startsWith("pins:") ? JSON.stringify(chosen().pins) : ""} ${!!atlas}`, planeChanged = key !== state.planeKey;
-    Object.assign(state, { model, road, atlas, z, y: oneHot(model, [told]), planeKey: key, how: howFor(model) });
+    hand.become(model, oneHot(model, [told]));
+    Object.assign(state, { atlas, z, planeKey: key });
     if (planeChanged) state.plane = planeFor(model, atlas, planeText);
     let begin = null;
     state.ready = model.steps ? new Promise((done) => { begin = done; }) : null;
     const shownLayers = isRound(model) ? layers.replace("c", "") : layers;
     map.show({ model, plane: state.plane, atlas, z, text, y: state.y, how: quickly(model), layers: shownLayers, classes: classNames(model, atlas), ready: state.ready });
     show(z);
-    if (isSlow(model)) {
-      clearTimeout(resting);
-      rest().finally(begin);
-    }
+    if (isSlow(model)) hand.rest().finally(begin);
     if (!planeChanged) return;
     const share = atlas && !isRound(model) && Math.max(...atlas.labels) > 0 ? map.accuracy() : null;
     accuracy.hidden = share === null || share === false;

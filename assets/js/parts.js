@@ -4,11 +4,13 @@
 export const PARTS = {
   picker: ["Models and data", ".lp-picker, .lp-sets"], about: ["Facts about the model", ".lp-about"], road: ["Where pictures are computed", ".lp-road, .lp-where"],
   tabs: ["Tabs", ".tab-wrapper"], plane: ["Choice of the map", ".lp-planes, .lp-parts"], layers: ["What the map shows", ".lp-explore .lp-layers, .lp-legend"],
-  second: ["A model beside it", ".lp-beside"], verdict: ["What the classifier sees", ".lp-seen, .lp-aloud, .lp-verdict"], gallery: ["Places worth seeing", ".lp-gallery"],
+  second: ["A model beside it", ".lp-beside"], verdict: ["What the classifier sees", ".lp-seen, .lp-aloud, .lp-verdict, .lp-chance, .lp-purity"], gallery: ["Places worth seeing", ".lp-gallery"],
   making: ["How the picture is made", ".lp-makingcard"], sliders: ["Sliders", ".lp-slidersbox"], random: ["Random points and seeds", ".lp-randomrow"],
   undo: ["Reset and undo", ".lp-undo"], classes: ["The style in all classes", ".lp-classcard"], pins: ["Pins", ".lp-pinsbox, .lp-pinthis"], save: ["Links and files", ".lp-save"],
   near: ["Nearest codes", ".lp-nearcard"], stops: ["Ends of the walk", ".lp-stopscard:not(:has(> .lp-empty:not([hidden])))"], way: ["Way and view of the walk", ".lp-way"],
-  rows: ["Adding and removing rows", ".lp-addrow, .lp-walkdo"], curves: ["Curves and numbers of the walk", ".lp-curvebox, .lp-walksum, .lp-keys, .lp-cursor b"], help: ["Hints", ".lp-help, .lp-fact"],
+  rows: ["Adding and removing rows", ".lp-addrow, .lp-walkdo"], curves: ["Curves and numbers of the walk", ".lp-curvebox, .lp-walksum, .lp-keys, .lp-cursor b"], pushes: ["Rows of directions", ".lp-pushes"],
+  presets: ["Presets", ".lp-presets"], keeps: ["Locks on directions", ".lp-keep"], start: ["Comparison with the start", ".lp-peek, .lp-beforebutton"],
+  along: ["The strip along a direction, and its animation", ".lp-alongcard"], workshop: ["The workshop of directions", ".lp-workshop"], help: ["Hints", ".lp-help, .lp-fact"],
 };
 
 /** Choices by the name that they have in an address, which is the name that `lock=` gives them: what they are, and what changes them. */
@@ -19,6 +21,8 @@ export const LOCKS = {
   truncation: ["The truncation", ".lp-truncation"], steps: ["The number of steps", ".lp-steps"], sampler: ["The sampler", ".lp-sampler"], guidance: ["The guidance", ".lp-guidance"],
   random: ["What random points are drawn from", ".lp-kinds"], ends: ["The choice of the ends", ".lp-stopscard"], rows: ["The choice of rows", ".lp-addrow, .lp-removerow"],
   walk: ["The way of the walk", ".lp-walkway"], at: ["The place on the walk", ".lp-sliderbox, .lp-track, .lp-slide .lp-row"], view: ["The view of the walk", ".lp-interpolate > .lp-bar .lp-layers"],
+  push: ["How far a picture is pushed", ".lp-pushslider, .lp-step, .lp-presets, .lp-alongcard .lp-strip, .lp-animate"], keep: ["The choice of what is kept", ".lp-keep"],
+  beside: ["The choice of models beside it", ".lp-besidebox"], along: ["The choice of the direction", ".lp-pushname"], before: ["The view of the start", ".lp-beforebutton"],
   tab: ["The tab", ".tab-wrapper"], road: ["The place where pictures are computed", ".lp-roadbox"],
 };
 

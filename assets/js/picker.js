@@ -3,7 +3,7 @@
 import { letBegin } from "./begin.js";
 import { device, hasRoad, loadCatalogue, modelNamed, shortTitle, usable } from "./catalogue.js";
 import { joinClass } from "./classroom.js";
-import { make, refill, say } from "./dom.js";
+import { make, refill, reveal, say } from "./dom.js";
 import { embed, embedButton, embedLine } from "./embed.js";
 import { ABOUT_SCORES, parametersText, scores } from "./facts.js";
 import { keepingNote } from "./keeping.js";
@@ -125,14 +125,9 @@ function stickTo(root, picker) {
   block.classList.add("lp-sticky");
   new ResizeObserver(() => {
     block.style.top = `${8 - picker.offsetTop}px`;
+    document.documentElement.style.setProperty("--lp-stuck", `${root.offsetHeight - picker.offsetTop + 8}px`); // how far down what else stays in sight begins
     for (const scroller of [document.documentElement, document.body]) scroller.style.scrollPaddingTop = `${root.offsetHeight - picker.offsetTop + 20}px`;
   }).observe(root);
-}
-
-/** Scroll a row, and nothing else, until a child of it is in sight. */
-function reveal(row, child) {
-  const [outer, inner] = [row, child].map((one) => one.getBoundingClientRect());
-  row.scrollLeft += Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right);
 }
 
 /** One line of facts. @param {import("./catalogue.js").Model} model */

@@ -11,14 +11,18 @@ const FINE = 100; // pixels: a picture of so many is worth the whole width
 export function createPicture(testId) {
   const canvas = make("canvas", { class: "lp-large", "data-testid": testId, "data-road": "server", "data-ms": "0", role: "img" });
   const name = make("strong"), sure = make("span", { class: "lp-sure" }), bars = make("div", { class: "lp-bars", "aria-hidden": "true" });
-  const seen = make("div", { class: "lp-seen" }, make("span", {}, "looks like"), name, sure, bars);
+  const verb = make("span"), seen = make("div", { class: "lp-seen" }, verb, name, sure, bars);
   const aloud = make("span", { class: "lp-aloud", "aria-live": "polite" }), made = make("span", { class: "lp-made", hidden: true });
   const element = make("div", { class: "lp-picture" }, make("div", { class: "lp-frame" }, canvas, made), seen, aloud);
-  let classes = [], spans = [];
+  let classes = [], spans = [], many = false; // many: a picture has any number of attributes
 
   /** Which model the picture is of. @param {import("./catalogue.js").Model} model */
   function of(model) {
-    classes = model.classifier ? classifierNamed(model.classifier).classes : [];
+    const classifier = model.classifier && classifierNamed(model.classifier);
+    classes = classifier ? classifier.classes : [];
+    many = classifier?.kind === "attributes";
+    verb.textContent = many ? "shows" : "looks like";
+    seen.classList.toggle("many", many);
     mark("");
     seen.hidden = !classes.length;
     element.classList.toggle("alone", seen.hidden);
@@ -49,8 +53,8 @@ export function createPicture(testId) {
   /** @param {Float32Array} chances a probability per class */
   function judge(chances) {
     const best = chances.indexOf(Math.max(...chances));
-    name.textContent = classes[best];
-    sure.textContent = `${Math.floor(100 * chances[best])} % sure`;
+    name.textContent = many ? classes.filter((_, k) => chances[k] >= 0.5).join(", ") || "none of these" : classes[best];
+    sure.textContent = many ? "" : `${Math.floor(100 * chances[best])} % sure`;
     spans.forEach((span, k) => { span.style.transform = `scaleX(${Math.max(0.01, chances[k])})`; });
   }
 
@@ -58,8 +62,9 @@ export function createPicture(testId) {
   function tell() {
     if (!classes.length) return;
     if (isHidden("verdict")) return; // from those who listen too
-    aloud.textContent = `Looks like ${name.textContent}, ${sure.textContent}`;
-    canvas.setAttribute("aria-label", `The decoded picture; the classifier sees ${name.textContent}, ${sure.textContent}`);
+    const verdict = [name.textContent, sure.textContent].filter(Boolean).join(", ");
+    aloud.textContent = `${many ? "Shows" : "Looks like"} ${verdict}`;
+    canvas.setAttribute("aria-label", `The decoded picture; the classifier sees ${verdict}`);
   }
 
   return { element, canvas, of, draw, mark, judge, tell };

@@ -1,10 +1,10 @@
 // Pins: places that a person wants to come back to, A, B, C ..., each with its picture.
 
-import { loadAtlas, modelNamed, shortTitle } from "./catalogue.js";
+import { modelNamed, shortTitle } from "./catalogue.js";
 import { make, refill, say } from "./dom.js";
 import { howFor, quickly } from "./how.js";
 import { paint, shapeOf } from "./paint.js";
-import { oneHot, place, toldAt } from "./place.js";
+import { ground, oneHot, place, toldAt } from "./place.js";
 import { decodeBehind, keptPicture } from "./roads.js";
 import { choose, chosen } from "./store.js";
 
@@ -39,7 +39,7 @@ export function createPins() {
 
   function go(kept) {
     const here = kept.model === chosen().model;
-    choose({ point: kept.point, label: kept.label, ...(here ? {} : { model: kept.model, plane: "axes", second: "" }) });
+    choose({ point: kept.point, label: kept.label, push: [], ...(here ? {} : { model: kept.model, plane: "axes", second: "" }) });
   }
 
   function show() {
@@ -61,7 +61,7 @@ export function createPins() {
 
 /** Decode a point and paint it; where it cannot be read the title says why. */
 export async function thumbnail(canvas, { model: name, point, label }) {
-  const model = modelNamed(name), atlas = await loadAtlas(model);
+  const model = modelNamed(name), atlas = await ground(model, point);
   try {
     const made = () => decodeBehind(model, place(model, atlas, point), oneHot(model, [toldAt(model, atlas, point, label)]), 1, quickly(model));
     paint(canvas, keptPicture(model, atlas, point) ?? await made(), shapeOf(model.image_shape));

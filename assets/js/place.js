@@ -1,12 +1,14 @@
 // From what the store says to numbers and back: the latent of a point, the one-hot of a class.
 
-import { isRound } from "./catalogue.js";
+import { isRound, loadAtlas } from "./catalogue.js";
+import { loadDirections, stepNamed, wordOf } from "./directions.js";
 import { latent } from "./normal.js";
 import { coordinates, dot, offAxes, orthonormal, roundPlane } from "./plane.js";
-import { MOST_NUMBERS, resolve, textOf } from "./points.js";
+import { BadPoint, MOST_NUMBERS, resolve, textOf } from "./points.js";
 import { chosen, isLocal } from "./store.js";
 
 const locals = []; // latents too long for a link
+const MOST_SAID = 12; // names in one sentence
 const AXES = { across: 0, up: 1 }; // the axes of a round map by their names in a point
 const BASE = /^(?:\d[\d.]*\*)?(seed:\d+|atlas:\d+|mix\(.*\))(?: [+-] [\d.]+\*(?:across|up)){0,2}$/;
 
@@ -38,7 +40,29 @@ export function axesOf(model, atlas) {
 }
 
 /**
- * The latent that an expression names on a model. Throws BadPoint with a sentence.
+ * What must be loaded before a model's points can be placed: its atlas, and its directions where one of the points, or a pin, names some.
+ * @param {import("./catalogue.js").Model} model @param {...string} points @returns {Promise<import("./catalogue.js").Atlas|null>} the atlas
+ */
+export async function ground(model, ...points) {
+  const pinned = chosen().pins.filter((pin) => pin.model === model.name).map(({ point }) => point);
+  const [atlas] = await Promise.all([loadAtlas(model), [...points, ...pinned].some(namesDirections) && loadDirections(model)]);
+  return atlas;
+}
+
+/** Whether a text names directions. */
+const namesDirections = (point) => /(?:^|[^\w:])(?!(?:mix|across|up)\b)(?=\w*[A-Za-z])\w{2,}(?![\w:])/.test(point.replace(/z:[\w-]*/g, ""));
+
+/** One sigma along a direction that a point names. Throws BadPoint where the model has none of that name. */
+function directionOf(model, atlas, word) {
+  if (isRound(model) && word in AXES) return axesOf(model, atlas)[AXES[word]];
+  const step = stepNamed(model, word), known = model.directions?.list.map(({ name }) => wordOf(name)) ?? [];
+  if (step) return step;
+  if (known.includes(word)) throw new BadPoint(`The directions of ${model.title} are not here, so ${word} is not known; reload the page.`);
+  throw new BadPoint(`${model.title} has no direction ${word.slice(0, 40)}; it has ${known.slice(0, MOST_SAID).join(", ") || "none"}${known.length > MOST_SAID ? ` and ${known.length - MOST_SAID} more` : ""}.`);
+}
+
+/**
+ * The latent that an expression names on a model; `ground` must have been waited for. Throws BadPoint with a sentence.
  * @param {import("./catalogue.js").Model} model @param {import("./catalogue.js").Atlas|null} atlas @param {string} point
  * @param {boolean} [pins] whether it may name pins; a pin's own point may not, so that no pin hangs on another
  * @returns {Float32Array}
@@ -52,7 +76,7 @@ export function place(model, atlas, point, pins = true) {
   return resolve(point, (kind, key) => {
     if (kind === "seed") return latent(key, size);
     if (kind === "atlas") return atlas && key < atlas.count ? atlas.code(key) : null;
-    if (kind === "direction") return isRound(model) && key in AXES ? axesOf(model, atlas)[AXES[key]] : null;
+    if (kind === "direction") return directionOf(model, atlas, key);
     const pin = kind === "pin" && pins && chosen().pins.find((one) => one.letter === key && one.model === model.name);
     return pin ? place(model, atlas, pin.point, false) : null;
   }, size);

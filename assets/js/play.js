@@ -6,9 +6,9 @@ const SECONDS = 4, CALM = 0.7; // for one way; and between two calm steps
 const CALM_STEPS = 10;
 const SPEEDS = { 0.5: "½×", 1: "1×", 2: "2×" };
 
-/** @param {{onMove: (t: number) => void, onRest: () => void}} hooks onRest when it stops */
-export function createPlayer({ onMove, onRest }) {
-  const button = make("button", { class: "lp-button main lp-play", "data-testid": "interpolate-play", title: "Play (space)", onclick: toggle }, "▶ Play");
+/** @param {{onMove: (t: number) => void, onRest: () => void, name?: string, title?: string}} hooks onRest when it stops; name: of the page in its test id; title: of the button */
+export function createPlayer({ onMove, onRest, name = "interpolate", title = "▶ Play" }) {
+  const button = make("button", { class: "lp-button main lp-play", "data-testid": `${name}-play`, title: "Play (space)", onclick: toggle }, title);
   const loop = make("button", { class: "lp-toggle", "aria-pressed": "true", title: "There and back again; else from the start again", onclick: () => loop.setAttribute("aria-pressed", String(!back())) }, "There and back");
   const speed = make("select", { "aria-label": "Speed", title: "Speed", onchange: () => { rate = +speed.value; } }, ...Object.entries(SPEEDS).map(([value, text]) => make("option", { value }, text)));
   speed.value = "1";
@@ -32,7 +32,7 @@ export function createPlayer({ onMove, onRest }) {
     if (!running) return;
     cancelAnimationFrame(running);
     running = 0;
-    button.textContent = "▶ Play";
+    button.textContent = title;
     onRest();
   }
 

@@ -20,9 +20,10 @@ export async function randomPoint(model) {
 
 /**
  * A button, what it draws from, and a seed.
- * @returns {{element: HTMLElement, draw: () => Promise<void>, show: (model: import("./catalogue.js").Model, text: string) => void}}
+ * @param {() => Partial<import("./store.js").Choice>} [more] what is chosen with a point
+ * @returns {{element: HTMLElement, draw: () => Promise<void>, show: (model: import("./catalogue.js").Model, text: string, word?: string) => void}}
  */
-export function createRandom() {
+export function createRandom(more = () => ({})) {
   const button = make("button", { class: "lp-button", onclick: draw }, "Random");
   const options = Object.entries(KINDS).map(([value, text]) => make("option", { value }, text));
   const kinds = make("select", { "aria-label": "What random points are drawn from", "data-testid": "random",
@@ -37,21 +38,22 @@ export function createRandom() {
     if (asked && !hasPrior(asked)) return say(asked.abilities.random);
     try {
       const point = asked && await randomPoint(asked);
-      if (point && asked.name === chosen().model) choose({ point });
+      if (point && asked.name === chosen().model) choose({ point, ...more() });
     } catch (error) {
       say(error.message, "problem");
     }
   }
 
   function toSeed(text) {
-    if (/^\d{1,10}$/.test(text) && +text < 2 ** 32) choose({ point: `seed:${+text}` });
+    if (/^\d{1,10}$/.test(text) && +text < 2 ** 32) choose({ point: `seed:${+text}`, ...more() });
     else say("A seed is a whole number from 0 to 4294967295.", "problem");
   }
 
-  /** @param {import("./catalogue.js").Model} shown @param {string} text of the present point */
-  function show(shown, text) {
+  /** @param {import("./catalogue.js").Model} shown @param {string} text of the present point @param {string} [word] on the button */
+  function show(shown, text, word = "Random") {
     model = shown;
     const can = hasPrior(model);
+    button.textContent = word;
     for (const option of options) option.disabled = !model.samplers.includes(option.value);
     button.setAttribute("aria-disabled", String(!can));
     button.title = can ? "A new random point (R)" : model.abilities.random;

@@ -12,7 +12,7 @@ import { take } from "./taking.js";
 
 const COUNT = 6, COSTLY = 16e6; // bytes of weights that are not set to work unasked
 const costly = ({ bytes, heavy }) => heavy || bytes > COSTLY;
-const plainly = (model) => ({ ...quickly(model), scale: 1 });
+export const plainly = (model) => ({ ...quickly(model), scale: 1 });
 
 let turn = Promise.resolve(); // one strip after the other, so that a hand elsewhere on the page is not kept waiting
 const sight = new IntersectionObserver((entries) => {
@@ -22,6 +22,12 @@ const sight = new IntersectionObserver((entries) => {
     target.dispatchEvent(new Event("insight"));
   }
 }, { rootMargin: "120px" });
+
+/** Call once, when an element comes into sight. @param {HTMLElement} element @param {() => void} begin */
+export function onceInSight(element, begin) {
+  element.addEventListener("insight", begin, { once: true });
+  sight.observe(element);
+}
 
 /** Where a model's samples are: random latents, or where those mean nothing the codes of its atlas. @returns {Promise<{points: string[], labels: string[], why: string}>} */
 async function pointsOf(model) {
@@ -70,8 +76,7 @@ export function createStrip(model) {
     strip.append(ask);
     strip.setAttribute("aria-busy", "false");
   } else {
-    strip.addEventListener("insight", begin, { once: true });
-    sight.observe(strip);
+    onceInSight(strip, begin);
   }
   return strip;
 }

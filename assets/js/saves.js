@@ -15,14 +15,14 @@ const press = (text, title, onclick) => make("button", { class: "lp-button", tit
  * @returns {HTMLElement}
  */
 export function createSaves(canvas, now) {
-  return make("div", { class: "lp-row lp-save" }, press("Copy link", "This view as a link", copyLink),
+  return make("div", { class: "lp-row lp-save" }, press("Copy link", "This view as a link", () => copyLink()),
     press("Save picture", "A PNG with its link inside", () => savePicture(canvas, now().model, now().text)),
     press("Codes as CSV", "All codes of the map, the pins and this point", () => codes(now())));
 }
 
-/** The view as a link on the clipboard; where there is none, in a sentence. */
-export async function copyLink() {
-  const address = link();
+/** The view, but for some changes, as a link on the clipboard; where there is none, in a sentence. @param {Partial<import("./store.js").Choice>} [changes] */
+export async function copyLink(changes = {}) {
+  const address = link(changes);
   if (await copyText(address)) say("The link is copied.");
   else say(`Copy it from here: ${address}`, "problem");
 }

@@ -2,26 +2,20 @@
 
 import { hasPrior, isRound } from "./catalogue.js";
 import { make } from "./dom.js";
+import { releases } from "./release.js";
 
-const SHOWN = [8, 16], END = 3, KEY_REST = 300; // milliseconds after the last key that make one release of many
+const SHOWN = [8, 16], END = 3;
 
 /** @param {{onMove: (dimension: number, value: number) => void, onRelease: () => void}} hooks */
 export function createSliders({ onMove, onRelease }) {
   const list = make("div", { class: "lp-sliders" }), more = make("button", { class: "lp-link", onclick: () => { stage = (stage + 1) % stages.length; fold(); } });
   const none = make("p", { class: "lp-empty" }), element = make("div", {}, none, list, more);
-  let rows = [], stages = [], stage = 0, last = null, keyed = false, resting = 0;
-  element.addEventListener("keydown", () => { keyed = true; });
-  element.addEventListener("pointerdown", () => { keyed = false; });
-
-  function release() {
-    clearTimeout(resting);
-    if (keyed) resting = setTimeout(onRelease, KEY_REST);
-    else onRelease();
-  }
+  const { release, forget } = releases(element, onRelease);
+  let rows = [], stages = [], stage = 0, last = null;
 
   /** @param {import("./catalogue.js").Model} model */
   function of(model) {
-    clearTimeout(resting);
+    forget();
     const round = isRound(model), D = model.latent_dim;
     none.textContent = !hasPrior(model) ? model.abilities.random : round ? `The latent of this model is ${model.latent_shape.length > 1 ? "a picture of noise" : "as long as a picture"}, ${D} numbers of which none means anything alone: `
       + "use the map, Random and pins." : "";

@@ -2,8 +2,9 @@
 
 import { className, hasPrior, loadAtlas, modelNamed } from "./catalogue.js";
 import { describe } from "./considered.js";
+import { say } from "./dom.js";
 import { howFor } from "./how.js";
-import { oneHot, place, toldAt } from "./place.js";
+import { ground, oneHot, place, toldAt } from "./place.js";
 import { decodeBehind, keptPicture } from "./roads.js";
 
 /**
@@ -25,7 +26,7 @@ export function stopAt(text) {
 }
 
 async function resolved({ model: name, point, label }, key) {
-  const model = modelNamed(name), atlas = await loadAtlas(model), z = place(model, atlas, point), told = toldAt(model, atlas, point, label);
+  const model = modelNamed(name), atlas = await ground(model, point), z = place(model, atlas, point), told = toldAt(model, atlas, point, label);
   const pixels = keptPicture(model, atlas, point) ?? await decodeBehind(model, z, oneHot(model, [told]), 1, howFor(model));
   return { model, point, label, told, z, pixels, seen: pictured(model, atlas, point) || await classOf(model, told, pixels), key };
 }
@@ -70,6 +71,21 @@ export async function chosenStops(model, count) {
 
 /** The point at which the map stands when the address names none. */
 export const startOf = (model, atlas) => model.metrics.gallery?.[0]?.point ?? (atlas ? "atlas:0" : hasPrior(model) ? "seed:0" : NOWHERE);
+
+/**
+ * Where a model stands: at a point, or where the page begins when none is named. A point that cannot be read is said.
+ * @returns {{text: string, z: Float32Array, instead?: string}} instead: what the address should name in its place
+ */
+export function standAt(model, atlas, point) {
+  const text = point || startOf(model, atlas);
+  try {
+    return { text, z: place(model, atlas, text) };
+  } catch (error) {
+    if (point) say(error.message, "problem");
+    const other = hasPrior(model) ? "seed:0" : startOf(model, atlas);
+    return { text: other, z: place(model, atlas, other), instead: point ? "" : other };
+  }
+}
 
 /** What a stop shows, in words. @param {Stop} stop */
 export const shows = ({ model, seen }) => (seen === "" ? "" : className(model, +seen));

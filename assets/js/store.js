@@ -3,10 +3,12 @@
 import { say } from "./dom.js";
 import { LOCKS, PARTS, inWords, whyLocked } from "./parts.js";
 import { outerAddress, tellOuter } from "./outer.js";
+import { isDirection, pushText, readPushes } from "./pushtext.js";
 
 /**
  * @typedef {{letter: string, model: string, point: string, label: string}} Pin
  * @typedef {{model: string, point: string, label: string}} Stop of a walk: a model, a point of it, and the class that it is told
+ * @typedef {{name: string, sigmas: number}} Push along a direction of that name, with underscores for spaces
  * @typedef {Object} Choice
  * @property {string} tab the tab's id
  * @property {string} model @property {string} second model beside it, or "" @property {string} point an expression @property {string} label class that a conditional model is told: its number, "none", or "" for the class of an atlas point
@@ -17,19 +19,26 @@ import { outerAddress, tellOuter } from "./outer.js";
  * @property {Stop[]} ends two to eight stops of a walk; none is a walk that the page chooses @property {string[]} rows "crossfade" and names of models; none is a choice of the page
  * @property {"auto"|"line"|"circle"} walk how the rows go from stop to stop @property {number} at where on the walk, 0..1 @property {"rows"|"grid"} view
  * @property {"auto"|"browser"|"server"} road @property {""|"true"} embed whether this is an embedded view
+ * @property {Push[]} push how far the point is pushed along directions @property {string[]} keep directions that no push may move along @property {Stop[]} beside up to three models
+ *   that are pushed with the first, each with its own point, "" for the page's choice @property {string} along the direction that the strip shows @property {0|1} before whether the start stands beside
+ * @property {string} dir a direction that somebody made by hand, as the link brings it (owndirections.js) @property {string} sum what is added up in the workshop, A - B + C (arithmetic.js)
+ * @property {string} own the point that a link says a picture of somebody's own became; the address holds nothing else of one's own picture
+ * @property {string[]} through names of models that look at one's own picture; none is a choice of the page
  * @property {string} fetch what the Models page is asked to fetch, owner/name[@revision] @property {string} find words that its cards must have @property {string} data @property {string} kind their data set and family
  * @property {string[]} hide parts of the page that a lesson takes away @property {string[]} lock choices that it fixes, by their names here @property {0|1} big 1 is the size for a projector
  */
 export const LAYERS = { m: "Pictures", c: "Codes", s: "Posteriors" };
 const DEFAULTS = {
   tab: "explore", model: "", second: "", point: "", label: "", plane: "axes", pins: [], layers: "mc", hand: "place",
-  truncation: 1, random: "normal", steps: "", sampler: "", guidance: "", ends: [], rows: [], walk: "auto", at: 0.5, view: "rows", road: "auto", embed: "",
+  truncation: 1, random: "normal", steps: "", sampler: "", guidance: "", ends: [], rows: [], walk: "auto", at: 0.5, view: "rows",
+  own: "", through: [], push: [], keep: [], beside: [], along: "", before: 0, dir: "", sum: "", road: "auto", embed: "",
   fetch: "", find: "", data: "", kind: "", hide: [], lock: [], big: 0,
 };
 const OWN = ["road", "embed", "big"]; // of this browser alone: in its address, and in no link for others
 const LESSON = ["hide", "lock"]; // of the page itself: no other view changes them
-const REMEMBERED = ["model", "second", "point", "label", "plane", "pins", "truncation", "ends", "rows", "walk"]; // what undo brings back, in the tab where it was done
+const REMEMBERED = ["model", "second", "point", "label", "plane", "pins", "truncation", "ends", "rows", "walk", "push", "keep", "beside", "sum"]; // what undo brings back, in the tab where it was done
 const DEEPEST = 200, MOST_STOPS = 8, MOST_ROWS = 12;
+export const MOST_THROUGH = 6; // models that look at one's own picture
 
 /** @type {Choice} */
 let choice = { ...DEFAULTS };
@@ -105,6 +114,8 @@ export function keepTo(models, instead) {
   const kept = (one) => ({
     ...one, ...(here(one.model) ? {} : { model: instead, point: "", label: "", plane: "axes" }), ...(here(one.second) ? {} : { second: "" }),
     ...(lost(one.pins, (pin) => !here(pin.model)) && { pins: one.pins.filter((pin) => here(pin.model)) }), ...(lost(one.ends, (stop) => !here(stop.model)) && { ends: [] }),
+    ...(lost(one.through, (name) => !here(name)) && { through: one.through.filter(here) }),
+    ...(lost(one.beside, (stop) => !here(stop.model)) && { beside: one.beside.filter((stop) => here(stop.model)) }),
     ...(lost(one.rows, (name) => name !== "crossfade" && !here(name)) && { rows: one.rows.filter((name) => name === "crossfade" || here(name)) }),
   });
   [past, future] = [past.map(kept), future.map(kept)];
@@ -149,8 +160,8 @@ function query(forOthers = false, view = choice) {
   if (!view.fetch && sourceOf(view.model)) values.set("fetch", sourceOf(view.model));
   return values.toString().replace(/%3A/g, ":").replace(/%2C/g, ",").replace(/%3B/g, ";").replace(/%40/g, "@");
 }
-/** The view as others open it: on a Space at the address around this page, and never as an embedded one. */
-export const link = () => `${outerAddress()}?${query(true)}`;
+/** The view, but for some changes, as others open it: on a Space at the address around this page, and never as an embedded one. @param {Partial<Choice>} [changes] */
+export const link = (changes = {}) => `${outerAddress()}?${viewWith(changes)}`;
 /** The view as another page embeds it. */
 export const embedLink = () => `${location.origin}${location.pathname}?embed=true&${query(true)}`;
 /** The query of the view but for some changes, as others may have it. @param {Partial<Choice>} changes */
@@ -160,7 +171,8 @@ const stopText = ({ model, point, label }) => [model, point, label].filter((part
 const stopOf = (text) => { const [model, point = "", label = ""] = text.split("@"); return { model, point, label }; };
 const pinOf = (text) => { const [letter, ...stop] = text.split("@"); return { letter, ...stopOf(stop.join("@")) }; };
 /** How the lists are written in an address. */
-const LISTS = { pins: (pins) => pins.map((pin) => `${pin.letter}@${stopText(pin)}`).join(";"), ends: (ends) => ends.map(stopText).join(";"), rows: (rows) => rows.join(","),
+const LISTS = { pins: (pins) => pins.map((pin) => `${pin.letter}@${stopText(pin)}`).join(";"), ends: (ends) => ends.map(stopText).join(";"), rows: (rows) => rows.join(","), through: (names) => names.join(","),
+  push: pushText, keep: (names) => names.join(","), beside: (stops) => stops.map(stopText).join(";"),
   hide: (hide) => hide.join(","), lock: (lock) => lock.join(",") };
 
 const SOON = 60, SELDOM = 600; // milliseconds: browsers allow few changes of the address in a row
@@ -234,11 +246,18 @@ function readView(search, { models, firstModel }) {
     if (stops.length >= 2 && stops.length <= MOST_STOPS && stops.every(({ model, point, label }) => models.includes(model) && point && !isLocal(point) && /^(\d{0,2}|none)$/.test(label))) next.ends = stops;
     else say(`The ends of the walk in the link could not be read: a walk has two to ${MOST_STOPS} stops, each a model that is here and a point.`, "problem");
   }
+  take("own", (value) => value.length <= 4096 && !isLocal(value), () => "The code of a picture in the link is too long; it was left out.");
+  next.through = [...new Set((values.get("through") ?? "").split(","))].filter((name) => models.includes(name)).slice(0, MOST_THROUGH);
   if (values.get("rows")) {
     const rows = [...new Set(values.get("rows").split(","))];
     next.rows = rows.filter((name) => name === "crossfade" || models.includes(name)).slice(0, MOST_ROWS);
     if (next.rows.length < rows.length) say("Some rows of the link are no models that are here; they were left out.", "problem");
   }
+  Object.assign(next, readPushes(values, stopOf, ({ model, point, label }) => models.includes(model) && model !== next.model && !isLocal(point) && point.length <= 4096 && /^(\d{0,2}|none)$/.test(label)));
+  take("along", isDirection, (value) => `The link asks for the strip along “${value}”, which is no name of a direction.`);
+  take("before", (value) => value === "0" || value === "1", (value) => `The link asks for the start beside it by “${value}”; it is 1 or 0.`, Number);
+  take("dir", (value) => BROUGHT.test(value), () => "The direction in the link could not be read; it was left out.");
+  take("sum", (value) => value.length <= 4096 && !value.includes("here:") && value.split(";").length === 3, () => "The sum in the link could not be read; it is three lists of points.");
   take("big", (value) => value === "0" || value === "1", (value) => `The link asks for the size “${value}”; big=1 is the size for a projector.`, Number);
   for (const [key, names, does] of [["hide", PARTS, "hide"], ["lock", LOCKS, "lock"]]) {
     const asked = [...new Set((values.get(key) ?? "").split(",").filter(Boolean))], unknown = asked.filter((name) => !(name in names));
@@ -247,3 +266,5 @@ function readView(search, { models, firstModel }) {
   }
   return next;
 }
+
+const BROUGHT = /^\w{2,40}@[0-9a-f]{16}@(0|1|0\.\d{1,4})?@\d{1,3},\d{1,3}@z:[\w-]{4,1400}$/; // a direction in a link: its name, the hash of its model, accuracy, marked pictures, one step

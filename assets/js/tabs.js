@@ -1,6 +1,6 @@
 // The tabs of the page: the address opens one, and opening one writes it into the address.
 
-import { say } from "./dom.js";
+import { reveal, say } from "./dom.js";
 import { amend, choose, chosen, onChange } from "./store.js";
 
 const WHOLE_ONLY = ["models", "train"]; // where something is deleted, published or begun: not in a frame on another site, which could lead a click astray
@@ -24,9 +24,13 @@ export function followTabs() {
     if (new URLSearchParams(location.search).has("tab")) say(`The link asks for the tab “${tab}”, which this page does not have.`, "problem");
     amend({ tab: shown() });
   }
+  const inSight = () => reveal(list, list.querySelector('[aria-selected="true"]')); // on a phone the list scrolls
   open();
+  inSight();
   new MutationObserver(() => {
-    if (!shown() || shown() === chosen().tab) return;
+    if (!shown()) return;
+    inSight();
+    if (shown() === chosen().tab) return;
     choose({ tab: shown() }, false);
     open(); // where a lesson has locked the tab
   })

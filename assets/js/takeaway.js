@@ -16,19 +16,20 @@ const breath = () => new Promise((done) => setTimeout(done)); // the page answer
 
 /** @typedef {{rows: import("./walkrow.js").Row[], name: string, seconds: number, goesBack: boolean}} Scene seconds for one way */
 
-/** @param {() => Scene|null} scene what there is to take; null says why itself */
-export function createTakeaway(scene) {
+/** @param {() => Scene|null|Promise<Scene|null>} scene what there is to take; null says why itself @param {string} [name] of the page in the test ids */
+export function createTakeaway(scene, name = "interpolate") {
   const kinds = [["PNG strip", strip, null], ["GIF", gif, null],
     ["WebP", webp, canEncodeWebp() ? null : "This browser cannot write WebP pictures; take the GIF."],
     ["Video", video, videoType() ? null : "This browser has no recorder for videos; take the GIF."]];
   const buttons = kinds.map(([text, run, lacking]) => {
-    const button = make("button", { class: "lp-button", "data-testid": `interpolate-save-${text.split(" ")[0].toLowerCase()}`, "aria-disabled": String(!!lacking), title: lacking ?? `Save as ${text}`, onclick: async () => {
-      const now = lacking ? say(lacking) : scene();
-      if (!now || busy) return;
+    const button = make("button", { class: "lp-button", "data-testid": `${name}-save-${text.split(" ")[0].toLowerCase()}`, "aria-disabled": String(!!lacking), title: lacking ?? `Save as ${text}`, onclick: async () => {
+      if (lacking) return say(lacking);
+      if (busy) return;
       busy = true;
       button.setAttribute("aria-busy", "true");
       try {
-        await run(now);
+        const now = await scene();
+        if (now) await run(now);
       } catch (error) {
         say(`The ${text} could not be made: ${error.message}`, "problem");
       }

@@ -12,11 +12,11 @@ from huggingface_hub import metadata_load, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from ..client import Hub, Repository, address
+from ..pictures import BadPicture, square
 from ._base import Images, Progress, check_split
 from ._columns import classes_of, picture_column
 from ._hub import SHARD, Bars
 from ._parquet import BadPictures, damage_in_words
-from ._pictures import BadPicture, square
 
 MOST = 5000  # pictures that are read
 FEWEST = 60

@@ -10,6 +10,7 @@ TERMS = "LeCun, Cortes and Burges; commonly given as CC BY-SA 3.0"
 IMAGE_SHAPE = (1, 28, 28)
 CLASSES = tuple("0123456789")
 HUB = "ylecun/mnist"
+OWN = {"drawn": "strokes", "box": 20, "centre": "mass"}  # how a person's own picture becomes one of these (LeCun et al. 1998)
 
 
 def load(split: str = "train", source: Path | None = None, progress: Progress | None = None) -> Images:

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..pictures import square
 from ._base import Images, check_split
-from ._pictures import square
 
 TITLE = "Photographs (scikit-image)"
 TERMS = ("Public domain (astronaut and stars: NASA; rocket: SpaceX) or CC0 (cat: S. van der Walt, coffee: R. Michetti, photographer: L. Varshney, "

@@ -1,7 +1,7 @@
 """The engine: the only gate to weights. It owns the device, the loaded models and the batching; NumPy in, NumPy out."""
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from hashlib import sha256
 from pathlib import Path
@@ -13,17 +13,18 @@ from .. import export
 from ..checkpoint import BadCheckpoint, Checkpoint, find, write_whole
 from ..classifier import Classifier
 from ..latent.samplers import SAMPLERS
+from ..latent.typical import Typical
 from ..models import ABILITIES, LatentModel, Trainable
 from ..normal import latents
-from ._asked import MOST, Sampling, check_count, checked_conditions, checked_numbers, checked_sampling
+from ._asked import MOST, Sampling, Search, check_count, checked_conditions, checked_numbers, checked_sampling, checked_search
 from ._borrowed import Borrowed
 from ._device import Device
-from ._jobs import Job
-from ._known import Known, stamp
+from ._jobs import Job, Sought
+from ._known import Codebook, Known, stamp
 from ._queue import Queue
-from ._tasks import OF_A_CLASSIFIER, TASKS, is_long
+from ._tasks import OF_A_CLASSIFIER, TASKS, is_dear, is_long
 
-__all__ = ["MOST", "BadCheckpoint", "Engine", "Sampling"]
+__all__ = ["MOST", "BadCheckpoint", "Engine", "Sampling", "Search", "Sought"]
 
 PIECE = 32  # pictures at a time on a processor: more leave its caches (half the rate at 256) and make a slider wait
 FEW = 4  # the most in one step of long work there: 32 would take a small net a quarter less time for each picture, and make a slider wait for 180 ms
@@ -99,6 +100,14 @@ class Engine:
         """Whether this classifier knows the features of test pictures, so that `describe` can say how far others are from them."""
         return self._find(name).reference is not None
 
+    def typical(self, name: str) -> Typical | None:
+        """What evaluate kept of the codes and errors of test pictures; None where it kept nothing. BadCheckpoint if the file cannot be read."""
+        return self._find(name).typical
+
+    def codebook(self, name: str) -> Codebook | None:
+        """The codes of the atlas, among which others are looked up; None for a model without an atlas. BadCheckpoint if it cannot be read."""
+        return self._find(name).codebook
+
     @property
     def device_name(self) -> str:
         """Where pictures are made, as a person says it: "CPU", "H200", "CPU, with ZeroGPU for long work"."""
@@ -141,6 +150,17 @@ class Engine:
         found = self.submit("invert", name, pixels, y).result()
         return found[:, :-1].reshape(len(found), *self._latent_model(name).latent_shape), found[:, -1]
 
+    def search(self, name: str, pixels: np.ndarray, y: np.ndarray | None = None,
+               options: Search | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Codes float32 [N, A, *latent_shape] by descent from the encoder's guess, or for what is known of pictures, and their errors float32 [N, A].
+
+        An error is that of the known pixels. It takes seconds; `submit` with `told` says after each step what has been found so far, and
+        cancelling that leaves what was told last as the best.
+        """
+        found, shape = self.submit("search", name, pixels, y, options).result(), self._latent_model(name).latent_shape
+        each = found.reshape(len(found), (options or Search()).answers, -1)
+        return each[:, :, :-1].reshape(*each.shape[:2], *shape), each[:, :, -1]
+
     def score(self, name: str, pixels: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         """The critic's judgement float32 [N] of pictures uint8 [N, H, W, C]; higher looks more real to it."""
         return self.submit("score", name, pixels, y).result()
@@ -157,13 +177,14 @@ class Engine:
         """
         return self.submit("describe", name, pixels).result()
 
-    def submit(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None, options: Sampling | None = None,
-               whose: Hashable = None) -> Future:
+    def submit(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None, options: Sampling | Search | None = None,
+               whose: Hashable = None, told: Callable[[int, Sought], None] | None = None) -> Future:
         """Ask without waiting: task is the name of one of the methods above, the rest as in that method.
 
         whose: people have turns, however many requests each of them has; a request of nobody in particular is a person of its own.
-        "invert" gives latents and error in one array [N, D + 1]. Raises here and now: KeyError for an unknown name, ValueError with
-        one sentence for what does not fit. The future may raise BadCheckpoint, FloatingPointError if the answer is not finite, or
+        told(row, found) hears of every step of a "search", in the thread that computes: it must be quick. "invert" gives latents and error in
+        one array [N, D + 1], "search" one behind the other for each answer, [N, A * (D + 1)]. Raises here and now: KeyError for an
+        unknown name, ValueError with one sentence for what does not fit. The future may raise BadCheckpoint, FloatingPointError if the answer is not finite, or
         MemoryError in words for a model that does not fit into memory.
         Cancelling it takes it out of the queue, or ends the work for it after the step that is being computed.
         """
@@ -171,16 +192,18 @@ class Engine:
         if task == "decode":
             x = checked_numbers(f"Latents of {name}", x, np.float32, model.latent_shape)
             options = checked_sampling(name, model, options)
-        elif options is not None:
+        elif options is not None and task != "search":
             raise ValueError("Ways of sampling are chosen for decode alone.")
         else:
             channels, height, width = model.image_shape
             x = checked_numbers(f"Pictures for {name}", x, np.uint8, (height, width, channels))
         y = checked_conditions(name, model, y, len(x))
+        if task == "search":
+            options = checked_search(model, options)
         if task == "describe" and (options := self._find(name).reference) is None:
             task = "classify"
-        job = Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model)), whose)
-        return self._borrowed.submit(job) if self._borrowed and job.long else self._in_line(job)
+        job = Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model)), whose, told)
+        return self._borrowed.submit(job) if self._borrowed and job.long and not told else self._in_line(job)  # a card tells nothing on the way
 
     def onnx(self, name: str) -> Path:
         """The decoder or classifier as an ONNX file (see `export.to_onnx`), made on first use and kept in the cache.
@@ -226,8 +249,8 @@ class Engine:
 
     def _model_for(self, task: str, name: str) -> Trainable:
         """The blueprint of a model that can do this task; else ValueError says why it cannot."""
-        if task not in TASKS:
-            raise ValueError(f"There is no task {task!r:.40}; there are {', '.join(TASKS)}.")
+        if task not in (*TASKS, "search"):
+            raise ValueError(f"There is no task {task!r:.40}; there are {', '.join((*TASKS, 'search'))}.")
         if task in OF_A_CLASSIFIER:
             if not isinstance(model := self.blueprint(name), Classifier):
                 raise ValueError(f"{name} is no classifier.")
@@ -236,6 +259,10 @@ class Engine:
         if task == "invert":
             if model.can("path") and not model.can("encode"):
                 raise ValueError(f"{name} makes a picture in many steps and has no encoder, so the latent of a given picture cannot be found.")
+        elif task == "search":
+            if is_dear(type(model)):
+                why = "many steps" if model.can("path") else "about a second"
+                raise ValueError(f"{name} takes {why} for one picture, so no code is searched for by descent.")
         elif not model.can(task):
             raise ValueError(ABILITIES[task])
         return model

@@ -11,6 +11,7 @@ from ..models import LatentModel, Trainable
 MOST = 4096  # pictures in one request
 MOST_STEPS = 1000
 STRONGEST = 20.0  # guidance
+MOST_ANSWERS = 8
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,20 @@ class Sampling:
     def said(self) -> dict[str, str | float | int]:
         """What is not left empty, by name."""
         return {field.name: value for field, value in zip(fields(self), asdict(self).values(), strict=True) if value != field.default}
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the codes of pictures are searched for by descent (see `latent.inversion`). What is left empty is known whole, and answered once.
+
+    known: which pixels are known, H x W bits as `np.packbits` gives them. shrunk: only the means of blocks so many pixels wide are known.
+    answers: how many different ones, 1 to 8. guess: whether it sets out from the encoder's guess, where there is an encoder.
+    """
+
+    known: bytes = b""
+    shrunk: int = 1
+    answers: int = 1
+    guess: bool = True
 
 
 def check_count(n: int) -> None:
@@ -66,6 +81,22 @@ def checked_conditions(name: str, model: Trainable, y, n: int) -> np.ndarray | N
     if len(y) != n:
         raise ValueError(f"There are conditions for {len(y)} pictures and input for {n}.")
     return y
+
+
+def checked_search(model: LatentModel, options: Search | None) -> Search:
+    """The options that codes of a model are searched with, or ValueError in words."""
+    options, (_, height, width) = options or Search(), model.image_shape
+    if options.known and not (isinstance(options.known, bytes) and len(options.known) == -(-height * width // 8)):
+        raise ValueError(f"The known pixels must be {height} x {width} bits, {-(-height * width // 8)} bytes.")
+    if options.known and not np.unpackbits(np.frombuffer(options.known, np.uint8), count=height * width).any():
+        raise ValueError("Nothing of the picture is known; leave some of it, so that there is something to go by.")
+    if not (_whole(options.shrunk) and options.shrunk >= 1 and height % options.shrunk == width % options.shrunk == 0 and options.shrunk < height):
+        raise ValueError(f"A picture of {height} x {width} pixels cannot be shrunk {options.shrunk!r:.40} times.")
+    if options.known and options.shrunk > 1:
+        raise ValueError("Either some pixels are known or the picture is small; not both.")
+    if not (_whole(options.answers) and 1 <= options.answers <= MOST_ANSWERS):
+        raise ValueError(f"There are 1 to {MOST_ANSWERS} answers, not {options.answers!r:.40}.")
+    return options
 
 
 def checked_sampling(name: str, model: LatentModel, options: Sampling | None) -> Sampling | None:

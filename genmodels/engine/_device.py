@@ -13,7 +13,7 @@ from ..checkpoint import Checkpoint
 from ..latent.distances import nearest
 from ..models import to_pixels
 from ..nets import out_of_memory
-from ._asked import Sampling
+from ._asked import Sampling, Search
 from ._jobs import Job
 from ._known import Reference
 from ._memory import Loaded, Memory
@@ -66,7 +66,7 @@ class Device:
             torch.cuda.synchronize()
 
     def steps(self, checkpoint: Checkpoint, task: str, x: np.ndarray, y: np.ndarray | None = None,
-              options: Sampling | Reference | None = None) -> Steps:
+              options: Sampling | Search | Reference | None = None) -> Steps:
         """Answer one task (see TASKS) for a batch: uint8 [N, H, W, C] for decode, else float32.
 
         A generator: a long task stops after each of its steps, any other is over at the first `next`.

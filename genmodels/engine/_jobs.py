@@ -1,6 +1,6 @@
 """Requests that wait for the device: whose they are, what they hold, and how many rows of each the next batch takes."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,6 +8,20 @@ from functools import cached_property
 import numpy as np
 
 from ..checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class Sought:
+    """The best that a search has found for one picture after `step` of `steps`: of A answers, the nearest first.
+
+    codes float32 [A, *latent_shape], errors float32 [A] (mean squared, of known pixels in [0, 1]), pictures uint8 [A, H, W, C].
+    """
+
+    step: int
+    steps: int
+    codes: np.ndarray
+    errors: np.ndarray
+    pictures: np.ndarray
 
 
 @dataclass(eq=False)
@@ -31,6 +45,7 @@ class Job:
     options: Hashable = None
     long: bool = False
     whose: Hashable = None
+    told: Callable[[int, "Sought"], None] | None = None  # hears of every step of a search, in the thread that computes it
     future: Future = field(default_factory=Future)
     done: int = 0
     over: bool = False

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from ..checkpoint import BadCheckpoint, Checkpoint
+from ..latent.hashing import Hash
 from ..latent.samplers import Sampler
+from ..latent.typical import Typical
 from ..models import LatentModel
 from ._tasks import flops, is_dear
 
 SLOW = 5e9  # floating point operations: about a tenth of a second of a processor core
-WATCHED = ("config.json", "model.safetensors", "metrics.json", "atlas.npz", "samplers.npz", "features.npz")
+WATCHED = ("config.json", "model.safetensors", "metrics.json", "atlas.npz", "samplers.npz", "features.npz", "typical.npz",
+           "directions.json", "directions.safetensors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,19 @@ class Reference:
 
     features: np.ndarray
     reach: float
+
+
+@dataclass(frozen=True, eq=False)
+class Codebook:
+    """The codes float32 [M, D] of an atlas; drawn: whether they are draws of the prior, not codes of test pictures.
+
+    hash and bits bool [M, B]: what short codes are by semantic hashing; None where no hash was fitted.
+    """
+
+    codes: np.ndarray
+    drawn: bool
+    hash: Hash | None
+    bits: np.ndarray | None
 
 
 class Known:
@@ -63,6 +79,20 @@ class Known:
     def samplers(self) -> dict[str, Sampler]:
         """What draws latents for this model, by kind. BadCheckpoint if the file cannot be read."""
         return self.checkpoint.samplers()
+
+    @cached_property
+    def typical(self) -> Typical | None:
+        """What evaluate kept of test pictures. BadCheckpoint if the file cannot be read."""
+        return self.checkpoint.typical()
+
+    @cached_property
+    def codebook(self) -> Codebook | None:
+        """The codes of the atlas with their bits. BadCheckpoint if a file cannot be read."""
+        if not (atlas := self.checkpoint.atlas()):
+            return None
+        codes, found = np.asarray(atlas["codes"], np.float32), self.checkpoint.hash_of_codes()
+        codes = codes.reshape(len(codes), -1)
+        return Codebook(codes, "seed" in atlas, found, found.bits(codes) if found else None)
 
     @cached_property
     def reference(self) -> Reference | None:

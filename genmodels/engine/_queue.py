@@ -15,8 +15,10 @@ import numpy as np
 import torch
 
 from ..checkpoint import BadCheckpoint, Checkpoint
+from ..latent.inversion import Found
+from ..models import to_pixels
 from ._device import Device
-from ._jobs import Job, Person, dealt
+from ._jobs import Job, Person, Sought, dealt
 
 
 class Batch:
@@ -33,6 +35,17 @@ class Batch:
     def leader(self) -> Person | None:
         """Whose turn it was when the batch was made; None when each of its requests is tried alone."""
         return self.parts[0][0].person if self.parts else None
+
+    def tell(self, found) -> None:
+        """Whoever listens to a search hears what was found for their pictures so far (not where memory was short, and a batch goes on in halves)."""
+        if not isinstance(found, Found) or len(found.z) != sum(rows for _, rows in self.parts):
+            return
+        first = 0
+        for job, rows in self.parts:
+            for row in range(first, first + rows) if job.told and job.wanted() else ():
+                job.told(job.done + row - first, Sought(found.step, found.steps, found.z[row].float().cpu().numpy(),
+                                                        found.errors[row].float().cpu().numpy(), to_pixels(found.pictures[row])))
+            first += rows
 
     def unfinished(self) -> list[Job]:
         return [job for job, _ in self.parts if job.done < len(job.x)]
@@ -231,7 +244,7 @@ class Queue:
     def _advance(self, batch: Batch) -> bool:
         """A step of a batch; True if it was the last."""
         try:
-            next(batch.work)
+            batch.tell(next(batch.work))
             return False
         except StopIteration as end:
             self._share_out(batch.parts, end.value)

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from functools import lru_cache, partial
+from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -14,15 +16,18 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..answers import GREY_LEVEL, answers_of
 from ..classifier import Classifier
 from ..datasets import floats
-from ..latent.inversion import invert, pixel_error
+from ..latent.inversion import Found, invert, pixel_error
+from ..latent.repair import filled, seen_by
 from ..models import LatentModel, Trainable
 from ..normal import latents
-from ._asked import Sampling
+from ._asked import Sampling, Search
 
-CANDIDATES = 512  # latents of the prior among which an inversion chooses where to start
+CANDIDATES, STARTS, STEPS = 512, 4, 150  # of a descent: latents of the prior to start from, how many of these are taken, how far it goes
+GUESSED = 3, 0.05  # starts where there is an encoder's guess, itself the first, and the rate of a descent from there
+USUAL = 0.01  # error that a found picture leaves; with it the pull towards the prior weighs as much as the prior does beside the pixels (Bayes' rule)
+DEAREST = 1.2e11  # floating point operations of a descent for one picture: seconds of a processor core, and no more of larger models
 FEW_HEAVY = 8  # pictures of a heavy model in one step on a GPU
 TRIED = 4  # pictures, and steps of each, by which bfloat16 is judged where they are dear
-DESCENT = 2000  # evaluations of a decoder by an inversion of one picture: 150 steps of four starts, there and back, and the candidates' share
 
 
 def pictures(pixels: Tensor) -> Tensor:
@@ -32,7 +37,7 @@ def pictures(pixels: Tensor) -> Tensor:
 
 def _describe(model: Classifier, pixels: Tensor) -> Tensor:
     features = model.describe(pictures(pixels))
-    return torch.cat([model.name_head(features).softmax(1), features], 1)
+    return torch.cat([model.named(model.name_head(features)), features], 1)
 
 
 def _encode_and_compare(model: LatentModel, pixels: Tensor, y: Tensor | None = None) -> Tensor:
@@ -50,7 +55,7 @@ TASKS: dict[str, Callable[..., Tensor]] = {
     "encode": lambda model, pixels, y=None: model.encode(pictures(pixels), y),
     "invert": _encode_and_compare,  # [N, D + 1], the last column the error
     "score": lambda model, pixels, y=None: model.score(pictures(pixels), y),
-    "classify": lambda model, pixels: model(pictures(pixels)).softmax(1),
+    "classify": lambda model, pixels: model.probabilities(pictures(pixels)),
     "describe": _describe,  # [N, K + F], probabilities and features
 }
 OF_A_CLASSIFIER = ("classify", "describe")
@@ -61,7 +66,7 @@ OF_A_CLASSIFIER = ("classify", "describe")
 
 def is_long(task: str, family: type[Trainable]) -> bool:
     """Whether a task takes many steps, between which other requests are answered."""
-    return task in LONG and (is_dear(family) or task == "invert" and not family.can("encode"))
+    return task == "search" or task in LONG and (is_dear(family) or task == "invert" and not family.can("encode"))
 
 
 def is_dear(family: type[Trainable]) -> bool:
@@ -104,14 +109,41 @@ def _inverted(model: LatentModel, pixels: Tensor, y: Tensor | None, options: Non
     if model.can("encode"):
         z = yield from _back_along_it(model, pixels, y, None, mode)
         return _with_errors(z, pixel_error((yield from _along_the_path(model, z, y, None, mode)), x))
-    candidates = torch.from_numpy(latents(0, CANDIDATES, model.latent_shape)).to(x.device)
-    return _with_errors(*(yield from invert(model.decode, x, candidates, y)))
+    return (yield from _searched(model, pixels, y, None, mode))
 
 
-LONG = {"decode": _along_the_path, "encode": _back_along_it, "invert": _inverted}
+def _searched(model: LatentModel, pixels: Tensor, y: Tensor | None, options: Search | None, mode) -> Generator[Found | None, None, Tensor]:
+    """Codes by descent, [N, A * (D + 1)]: of each answer the code and its error. The best so far is yielded after every step."""
+    options, x = options or Search(), pictures(pixels)
+    mask = _mask(options.known, x) if options.known else None
+    guesses = model.encode(filled(x, mask, options.shrunk), y)[:, None].clone() if options.guess and model.can("encode") else None
+    candidates, starts, steps = effort(model, guesses is not None, options.answers)
+    drawn = torch.from_numpy(latents(0, candidates, model.latent_shape)).to(x.device)
+    found = yield from invert(model.decode, x, drawn, y, guesses=guesses, sees=seen_by(mask, options.shrunk), answers=options.answers,
+                              starts=starts, steps=steps, rate=0.2 if guesses is None or options.answers > 1 else GUESSED[1],
+                              pull=USUAL * prod(model.latent_shape) / prod(model.image_shape))
+    return torch.cat([found.z.flatten(2), found.errors[:, :, None]], 2).flatten(1)
 
 
-def long_work(task: str, model: LatentModel, rows: Tensor, y: Tensor | None, options: Sampling | None, mode) -> Generator[Any, None, Tensor]:
+def _mask(known: bytes, x: Tensor) -> Tensor:
+    """The known pixels as bool [H, W], where the pictures x [N, C, H, W] are."""
+    bits = np.unpackbits(np.frombuffer(known, np.uint8), count=x[0, 0].numel()).astype(bool)
+    return torch.from_numpy(bits).view(x.shape[2:]).to(x.device)
+
+
+def effort(model: LatentModel, guessed: bool = False, answers: int = 1) -> tuple[int, int, int]:
+    """Candidates, starts and steps of a descent: of a larger model fewer, so that one picture costs no more than DEAREST."""
+    evaluations = DEAREST / flops(model)  # of the decoder; a step there and back is three
+    starts = max(answers, GUESSED[0] if guessed else STARTS)
+    steps = int(min(STEPS, max(STEPS / 3, evaluations / (4 * starts))))
+    starts = max(answers, 1, min(starts, int(evaluations / (4 * steps))))
+    return int(min(CANDIDATES, max(CANDIDATES / 16, evaluations / 4))), starts, steps
+
+
+LONG = {"decode": _along_the_path, "encode": _back_along_it, "invert": _inverted, "search": _searched}
+
+
+def long_work(task: str, model: LatentModel, rows: Tensor, y: Tensor | None, options: Sampling | Search | None, mode) -> Generator[Any, None, Tensor]:
     """The steps of a long task, its answer at the end."""
     return _one_by_one(task, model, rows, y, mode) if model.HEAVY else LONG[task](model, rows, y, options, mode)
 
@@ -132,14 +164,17 @@ def flops(model: LatentModel) -> int:
     return counter.get_total_flops()
 
 
-def work(task: str, model: LatentModel, options: Sampling | None) -> float:
+def work(task: str, model: LatentModel, options: Sampling | Search | None) -> float:
     """Floating point operations of a long task for one row, about. The model is one without weights."""
     if model.can("path"):
         there = (options.steps if options else 0) or model.config.steps
         back = 0 if task == "decode" else model.STEPS_BACK
         return flops(model) * ((there if task != "encode" else 0) * (2 if model.conditions else 1) + back)  # told and untold
+    if task == "search" or task == "invert" and not model.can("encode"):
+        candidates, starts, steps = effort(model, task == "search" and model.can("encode"))
+        return flops(model) * (candidates + 3 * starts * steps)
     if task == "invert":
-        return flops(model) * (DESCENT if not model.can("encode") else 2)
+        return flops(model) * 2
     return flops(model)
 
 

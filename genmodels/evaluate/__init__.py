@@ -10,14 +10,17 @@ from .. import card
 from ..checkpoint import Checkpoint, write_whole
 from ..classifier import Classifier
 from ..datasets import Images
-from ..kept import npz
+from ..kept import Kept, directions_files, npz
 from ..latent.samplers import packed
 from ..models import LatentModel
 from ..normal import latents
 from .atlas import atlas, chosen_pictures, points_of_interest
 from .classified import features, measure_classifier
+from .directions import directions_of
 from .judge import SEED, Judge
 from .likelihood import likelihood
+from .own import own_pictures
+from .pushes import can_be_pushed, pushes_of
 from .samples import fitted, generated, painted
 from .seeded import MOST, labels_of, seeded_atlas, seeded_gallery
 from .sheets import sheets
@@ -29,26 +32,31 @@ NEED_CLASSIFIER = ("label_kept", "midpoint_certainty", "crossfade_certainty", "F
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is computed: pictures made for each comparison, and at each number of steps; pictures and draws of the importance-weighted bound."""
+    """How much is computed: pictures made for each comparison, and at each number of steps; pictures and draws of the importance-weighted bound;
+    samples that directions are learned from where codes of pictures are not, none for no directions."""
 
     samples: int
     by_steps: int
     bounded: int
     draws: int
+    labelled: int = 5000
 
 
 FULL = Effort(5000, 1000, 500, 500)  # what metrics.json holds
-QUICK = Effort(500, 200, 50, 20)  # a first impression
+QUICK = Effort(500, 200, 50, 20, 0)  # a first impression
 
 
-def evaluate(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu") -> dict:
+def evaluate(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu",
+             stranger: tuple[str, Images] | None = None, second: Classifier | None = None, effort: Effort = FULL) -> dict:
     """Measure a checkpoint on test pictures and write metrics.json, README.md and, as far as they belong to it, the other files.
 
-    Those are atlas.npz, samplers.npz and sheets of a generative model, features.npz of a classifier. Returns the metrics. `judge` has
-    the classifier of the data set. A card that is there already keeps its words; what it says of the measures, the training and the
-    settings is written again.
+    Those are atlas.npz, samplers.npz, typical.npz, directions.json and .safetensors, and sheets of a generative model, features.npz of
+    a classifier. Returns the metrics. `judge` has the classifier of the data set, `stranger` the title and the pictures of another one
+    (see `own_pictures`). A card that is there already keeps its words; what it says of the measures, the training and the settings is
+    written again.
     """
-    metrics, files, pictures = examine(checkpoint, train, test, judge, device, FULL)
+    metrics, files, pictures = examine(checkpoint, train, test, judge, device, effort, stranger, second)
+    _keep_held_out(metrics, checkpoint)
     files["metrics.json"] = json.dumps(metrics, indent=1, allow_nan=False).encode()
     readme = checkpoint.folder / "README.md"
     text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, len(train)) if readme.exists() else \
@@ -59,7 +67,8 @@ def evaluate(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge |
 
 
 def examine(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu",
-            effort: Effort = QUICK) -> tuple[dict, dict[str, bytes], dict[str, str]]:
+            effort: Effort = QUICK, stranger: tuple[str, Images] | None = None,
+            second: Classifier | None = None) -> tuple[dict, dict[str, bytes], dict[str, str]]:
     """Measure a checkpoint and write nothing: its metrics, the other files by name, and the pictures' alternative text."""
     model = checkpoint.load().to(device, memory_format=torch.channels_last)
     size = (checkpoint.folder / "model.safetensors").stat().st_size
@@ -68,9 +77,73 @@ def examine(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | 
         return _rounded(measure_classifier(model, test) | about), {"features.npz": npz(features(model, test))}, {}
     subject = Subject(model, test, judge.classifier if judge else None)
     metrics, arrays = _measured(subject, train, judge, effort)
+    metrics["own"], kept = own_pictures(subject, train, stranger)
+    arrays |= {"typical": kept} if kept else {}
     made = sheets(subject)
     files = {f"{name}.npz": npz(content) for name, content in arrays.items()} | {name: content for name, (content, _) in made.items()}
+    if effort.labelled:
+        found = directions_of(subject, train, effort.labelled)
+        files |= directions_files(found, checkpoint.hash)
+        metrics |= {"pushes": pushes_of(subject, found.directions, second)} if second and can_be_pushed(subject.model) else {}
     return _rounded(metrics | about), files, {name: text for name, (_, text) in made.items()}
+
+
+def evaluate_directions(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu") -> Kept:
+    """Find the directions of a generative model again, and write nothing else: directions.json and directions.safetensors."""
+    found = directions_of(_subject(checkpoint, test, judge, device), train, FULL.labelled)
+    for name, content in directions_files(found, checkpoint.hash).items():
+        write_whole(checkpoint.folder / name, content)
+    return found
+
+
+def evaluate_pushes(checkpoint: Checkpoint, train: Images, test: Images, second: Classifier, device: str = "cpu") -> dict:
+    """Measure again only what pushes along the kept directions do: writes "pushes" in metrics.json, and the card. Returns the metrics.
+
+    ValueError for a checkpoint that was not measured yet, for one of many steps, and where `second` knows none of its directions.
+    """
+    metrics, subject = checkpoint.metrics(), _subject(checkpoint, test, None, device)
+    if "weights" not in metrics or not can_be_pushed(subject.model):
+        raise ValueError(f"{checkpoint.name} was never measured, or takes many steps to a picture: pushes are measured of others.")
+    found = metrics | {"pushes": _rounded(pushes_of(subject, checkpoint.directions, second))}
+    readme = checkpoint.folder / "README.md"
+    text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, found, len(train))
+    write_whole(checkpoint.folder / "metrics.json", json.dumps(found, indent=1, allow_nan=False).encode())
+    write_whole(readme, text.encode())
+    return found
+
+
+def _subject(checkpoint: Checkpoint, test: Images, judge: Judge | None, device: str) -> Subject:
+    """A generative model under examination. ValueError for a classifier."""
+    if not issubclass(checkpoint.family, LatentModel):
+        raise ValueError(f"{checkpoint.name} is a classifier: it has no latent space.")
+    return Subject(checkpoint.load().to(device, memory_format=torch.channels_last), test, judge.classifier if judge else None)
+
+
+def evaluate_own(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu",
+                 stranger: tuple[str, Images] | None = None) -> dict:
+    """Measure again only what a person's own picture needs: writes typical.npz, "own" in metrics.json, and the card. Returns the metrics.
+
+    ValueError for a classifier, and for a checkpoint that was not measured yet.
+    """
+    metrics = checkpoint.metrics()
+    if "weights" not in metrics or not issubclass(checkpoint.family, LatentModel):
+        raise ValueError(f"{checkpoint.name} is a classifier or was never measured; measure all of it first, without --own.")
+    model = checkpoint.load().to(device, memory_format=torch.channels_last)
+    numbers, arrays = own_pictures(Subject(model, test, judge.classifier if judge else None), train, stranger)
+    found = metrics | {"own": _rounded(numbers)}
+    _keep_held_out(found, checkpoint)
+    readme = checkpoint.folder / "README.md"
+    files = {"metrics.json": json.dumps(found, indent=1, allow_nan=False).encode()} | ({"typical.npz": npz(arrays)} if arrays else {})
+    files["README.md"] = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, found, len(train)).encode()
+    for name, content in files.items():
+        write_whole(checkpoint.folder / name, content)
+    return found
+
+
+def _keep_held_out(metrics: dict, checkpoint: Checkpoint) -> None:
+    """What `python -m bench.anomaly` measured on models of this recipe stays."""
+    if (before := checkpoint.metrics().get("own", {}).get("held_out")) and "own" in metrics:
+        metrics["own"]["held_out"] = before
 
 
 def _measured(subject: Subject, train: Images, judge: Judge | None, effort: Effort) -> tuple[dict, dict[str, dict[str, np.ndarray]]]:
@@ -82,7 +155,7 @@ def _measured(subject: Subject, train: Images, judge: Judge | None, effort: Effo
     else:
         made, plain = generated(subject, judge, samplers, effort.by_steps)
         metrics |= made | {"beside": judge.beside(subject.size)}
-    if subject.coded:
+    if subject.mapped:
         chosen = chosen_pictures(subject)
         arrays = atlas(subject, chosen)
         metrics["gallery"] = points_of_interest(subject, chosen, arrays["codes"])
@@ -90,7 +163,8 @@ def _measured(subject: Subject, train: Images, judge: Judge | None, effort: Effo
         pixels = painted(subject, torch.from_numpy(latents(SEED, MOST, subject.model.latent_shape)), "atlas") if plain is None else plain.pixels
         labels = labels_of(subject, pixels, plain, train)
         arrays = seeded_atlas(subject, pixels, labels)
-        metrics["gallery"] = seeded_gallery(labels, plain, pixels, subject.test.classes, bool(subject.model.conditions))
+        metrics["gallery"] = seeded_gallery(labels, plain, pixels, subject.test.classes, bool(subject.model.conditions),
+                                            subject.test.attributes is not None)
     return metrics, {"atlas": arrays} | ({"samplers": packed(samplers)} if samplers else {})
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import torch
 from .. import card
 from ..checkpoint import Checkpoint, find
 from ..classifier import Classifier
-from ..datasets import dataset
+from ..datasets import DATASETS, Images, dataset
+from ..kept import Kept
 from ..models import LatentModel
-from . import FULL, QUICK, evaluate, examine
+from . import FULL, QUICK, Effort, evaluate, evaluate_directions, evaluate_own, evaluate_pushes, examine
 from .judge import Judge
 
 
@@ -22,6 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="checkpoints to measure")
     parser.add_argument("--all", action="store_true", help="measure every checkpoint of the folder")
     parser.add_argument("--quick", action="store_true", help="a first impression: fewer samples and draws, nothing is written")
+    parser.add_argument("--own", action="store_true", help="measure only what a person's own picture needs: typical.npz, outliers, retrieval")
+    parser.add_argument("--directions", action="store_true", help="find only the directions of the latent space again: directions.json")
+    parser.add_argument("--pushes", action="store_true", help="measure only what pushes along its directions do, by the judge of the data set's attributes")
+    parser.add_argument("--samples", type=int, metavar="N", help=f"pictures made for each comparison, instead of {FULL.samples:,}; a fifth of them by steps")
     parser.add_argument("--table", action="store_true", help="print the numbers of all checkpoints in one table (last)")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of them; without it the data sets come from the Hub")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="where checkpoint folders lie")
@@ -47,21 +53,60 @@ def _measure(name: str, found: dict[str, Checkpoint], args: argparse.Namespace) 
         raise KeyError(f"There is no checkpoint {name!r:.80}; there are {', '.join(sorted(found)) or 'none'}.")
     checkpoint = found[name]
     train, test = (_load(_dataset(checkpoint), split, args.data) for split in ("train", "test"))
+    stranger = _stranger(checkpoint, args.data) if issubclass(checkpoint.family, LatentModel) else None
     judge, classifier = None, f"{checkpoint.about['dataset']}-classifier"
     if classifier in found and issubclass(checkpoint.family, LatentModel):
-        judge = _judge(found[classifier], args.data, args.device, (QUICK if args.quick else FULL).samples)
+        judge = _judge(found[classifier], args.data, args.device, _effort(args).samples)
+    if args.directions:
+        _tell(name, evaluate_directions(checkpoint, train, test, judge, args.device))
+        return
+    second = _second(checkpoint, found, args.device)
     if args.quick:
-        metrics, *_ = examine(checkpoint, train, test, judge, args.device, QUICK)
+        metrics, *_ = examine(checkpoint, train, test, judge, args.device, QUICK, stranger)
+    elif args.pushes:
+        if second is None:
+            raise KeyError(f"There is no {checkpoint.about['dataset']}-judge, a second classifier of attributes, to measure pushes with.")
+        metrics = evaluate_pushes(checkpoint, train, test, second, args.device)
     else:
-        metrics = evaluate(checkpoint, train, test, judge, args.device)
+        metrics = evaluate_own(checkpoint, train, test, judge, args.device, stranger) if args.own else \
+            evaluate(checkpoint, train, test, judge, args.device, stranger, second, _effort(args))
     print(f"\n{name}" + (": a first impression, nothing is written" if args.quick else ""))
-    for what, value in card.measured(metrics):
+    for what, value in card.measured(metrics) + card.of_own_pictures(metrics):
         print(f"  {value:>10}  {what}")
-    for rows in (card.generated(metrics), card.by_steps(metrics)):
+    for rows in (card.generated(metrics), card.by_steps(metrics), card.pushed(metrics)):
         if rows:
             print("\n" + "\n".join("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, card.widths(rows), strict=True)).rstrip() for row in rows))
     for why in metrics.get("left_out", []):
         print(f"  {why}")
+
+
+def _effort(args: argparse.Namespace) -> Effort:
+    """How much is computed; ValueError for a number of samples of which nothing can be said."""
+    if args.quick or args.samples is None:
+        return QUICK if args.quick else FULL
+    if args.samples < 100:
+        raise ValueError(f"--samples must be at least 100, not {args.samples}.")
+    return replace(FULL, samples=args.samples, by_steps=min(FULL.by_steps, max(50, args.samples // 5)), labelled=min(FULL.labelled, 2 * args.samples))
+
+
+def _tell(name: str, found: Kept) -> None:
+    """Print which directions were found, and what could not be learned."""
+    print(f"\n{name}")
+    for one in found.directions:
+        print(f"  {'-' if one.accuracy is None else f'{one.accuracy:.1%}':>6}  {one.name}: {one.about}")
+    for what, why in found.unlearned.items():
+        print(f"  {'none':>6}  {what}: {why}")
+
+
+def _second(checkpoint: Checkpoint, found: dict[str, Checkpoint], device: str) -> Classifier | None:
+    """The classifier of the data set's attributes to which nothing was fitted, where there is one."""
+    name = f"{checkpoint.about['dataset']}-judge"
+    if name not in found or not issubclass(checkpoint.family, LatentModel):
+        return None
+    model = found[name].load()
+    if not isinstance(model, Classifier):
+        raise ValueError(f"{name} is a {found[name].about['family']}, not a classifier; rename it or remove it.")
+    return model.to(device)
 
 
 def _dataset(checkpoint: Checkpoint):
@@ -73,6 +118,18 @@ def _dataset(checkpoint: Checkpoint):
         return dataset(name, config.image_shape, config.conditions)
     except ValueError as error:
         raise ValueError(f"{checkpoint.name}: {error}") from None
+
+
+def _stranger(checkpoint: Checkpoint, data: Path | None) -> tuple[str, Images] | None:
+    """Another data set with pictures of the same size, its title and test pictures; None where there is none at hand."""
+    mine, shape = checkpoint.about["dataset"], tuple(checkpoint.config.image_shape)
+    for name, other in DATASETS.items():
+        if name != mine and tuple(other.IMAGE_SHAPE) == shape:
+            try:
+                return other.TITLE, _load(other, "test", data)
+            except (OSError, ValueError) as error:
+                print(f"{other.TITLE} is not at hand, so {checkpoint.name} is not tried on it: {error}", file=sys.stderr)
+    return None
 
 
 _load = lru_cache(4)(lambda data, split, source: data.load(split, source))

@@ -13,14 +13,26 @@ MOST = 2000  # test pictures whose features are kept
 
 
 def measure_classifier(classifier: Classifier, test: Images) -> dict:
-    """Accuracy, share of each class that is recognised, and mean certainty on the test pictures."""
+    """Accuracy, share of each class that is recognised, and mean certainty on the test pictures; of attributes their balanced accuracy."""
     with torch.inference_mode():
         parts = test.floats(slice(None)).split(BATCH)
-        probabilities = torch.cat([classifier(part.to(classifier.device)).softmax(1).cpu() for part in parts])
+        probabilities = torch.cat([classifier.probabilities(part.to(classifier.device)).cpu() for part in parts])
+    if test.attributes is not None:
+        return _of_attributes(probabilities > 0.5, test)
     certainty, seen = probabilities.max(1)
     right = seen == test.labels
     return {"accuracy": float(right.double().mean()), "certainty": float(certainty.double().mean()),
             "recall": {name: float(right[test.labels == k].double().mean()) for k, name in enumerate(test.classes)}}
+
+
+def _of_attributes(seen: torch.Tensor, test: Images) -> dict:
+    """The mean of the shares of pictures that have an attribute, and that lack it, which are recognised: of each, and of all."""
+    found = {}
+    for k, name in enumerate(test.classes):
+        sides = [seen[test.attributes[:, k] == side, k] == (side > 0) for side in (1, -1)]
+        if all(len(side) for side in sides):
+            found[name] = float(sum(side.double().mean() for side in sides) / 2)
+    return {"balanced_accuracy": sum(found.values()) / len(found), "balanced": found}
 
 
 def features(classifier: Classifier, test: Images) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ SURE = 0.9
 K = 3  # neighbours whose distance is the radius of a ball
 REFERENCE = 16  # dimensions of the PCA whose mixture every distance is compared with
 LARGEST_PCA = 1024
+LARGEST_COVARIANCE = 4096  # pixels of pictures whose covariance is taken apart as a whole
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Judge:
         """What the classifier makes of pictures uint8 [N, C, H, W]."""
         with torch.inference_mode():
             features = torch.cat([self.classifier.describe(floats(part.to(self.classifier.device))).float().cpu() for part in pixels.split(BATCH)])
-            return Looked(pixels, features, self.classifier.name_head(features.to(self.classifier.device)).softmax(1).cpu())
+            return Looked(pixels, features, self.classifier.named(self.classifier.name_head(features.to(self.classifier.device))).cpu())
 
     def judge(self, made: Looked) -> dict[str, float]:
         """All measures of made pictures; the card says what each key means."""
@@ -62,12 +63,16 @@ class Judge:
     def beside(self, size: int) -> dict[str, dict[str, float]]:
         """What others reach, measured in the same way.
 
-        train: as many training pictures; pca: PCA of `size` dimensions with a Gaussian; pca_mixture: PCA-16 with a mixture of ten.
+        halves: one half of the test pictures beside the other; train: as many training pictures; pca: PCA of `size` dimensions with a
+        Gaussian; pca_mixture: PCA-16 with a mixture of ten.
         """
         size = min(size, LARGEST_PCA, self._most_axes)
+        if prod(self.train.pixels.shape[1:]) > LARGEST_COVARIANCE:
+            size = min(size, LARGEST_PCA // 4)
         if size not in self._pca:
             self._pca[size] = self.judge(self._pca_samples(size, Gaussian)) | {"size": size}
-        return {"train": self._ceiling, "pca": self._pca[size], "pca_mixture": self._reference_row}
+        halves = {"fd": self._halves, "fd_ratio": self._halves / self.fd_pca}
+        return {"halves": halves, "train": self._ceiling, "pca": self._pca[size], "pca_mixture": self._reference_row}
 
     @cached_property
     def fd_pca(self) -> float:
@@ -77,10 +82,13 @@ class Judge:
     def _measures(self, made: Looked) -> dict[str, float]:
         n = min(len(made.pixels), len(self._some_test))  # of both as many: more points cover more
         precision, recall = distances.precision_recall(made.features[:n], self._test.features[self._some_test[:n]], K)
+        near = {"precision": precision, "recall": recall}
+        if self.test.attributes is not None:
+            gaps = ((made.seen > 0.5).double().mean(0) - (self._test.seen > 0.5).double().mean(0)).abs()
+            return near | {"attribute_gap": float(gaps.mean())}
         shares = made.seen.argmax(1).bincount(minlength=made.seen.shape[1]).double() / len(made.seen)
         entropy = float(-(shares * shares.clamp_min(1e-12).log()).sum())
-        return {"sure": float((made.seen.amax(1) >= SURE).double().mean()), "precision": precision, "recall": recall,
-                "spread": entropy / log(len(shares)), "least_class": float(shares.min())}
+        return {"sure": float((made.seen.amax(1) >= SURE).double().mean()), **near, "spread": entropy / log(len(shares)), "least_class": float(shares.min())}
 
     def _memorised(self, made: Looked) -> dict[str, float]:
         """Median distance to the nearest training picture, as a multiple of that of test pictures: below one is nearer than they are."""
@@ -114,6 +122,11 @@ class Judge:
         return self.distance(training) | self._measures(training)  # each is its own nearest training picture
 
     @cached_property
+    def _halves(self) -> float:
+        order = torch.from_numpy(np.random.default_rng(SEED).permutation(len(self.test)))
+        return distances.frechet(*(self._test.features[half] for half in order.tensor_split(2)))
+
+    @cached_property
     def _reference(self) -> Looked:
         return self._pca_samples(REFERENCE, Mixture)
 
@@ -129,7 +142,8 @@ class Judge:
         """Pictures that a sampler draws in the space of PCA."""
         chosen = self.train.pixels[some(self.train, FITTED)]
         flat = floats(chosen).flatten(1).numpy()
-        pca = PCA(min(size, self._most_axes), svd_solver="covariance_eigh").fit(flat)
+        solver = "covariance_eigh" if flat.shape[1] <= LARGEST_COVARIANCE else "randomized"
+        pca = PCA(min(size, self._most_axes), svd_solver=solver, random_state=SEED).fit(flat)
         drawn = kind.fit(pca.transform(flat)).draw(SEED, self.samples)
         return self.look(as_shown(torch.from_numpy(pca.inverse_transform(drawn)).view(-1, *chosen.shape[1:])))
 

@@ -57,9 +57,9 @@ def generated(subject: Subject, judge: Judge, samplers: dict[str, Sampler], by_s
     return metrics, plain
 
 
-def painted(subject: Subject, z: Tensor, what: str, **how) -> Tensor:
-    """Latents [N, *latent_shape] as pictures uint8 [N, C, H, W], the classes told in turn; `how` is for the path of a model that has one."""
-    y, made = subject.turns(len(z)), []
+def painted(subject: Subject, z: Tensor, what: str, y: Tensor | None = None, **how) -> Tensor:
+    """Latents [N, *latent_shape] as pictures uint8 [N, C, H, W], told y [N, K], or the classes in turn; `how` is for the path of a model that has one."""
+    y, made = subject.turns(len(z)) if y is None else y, []
     with tqdm(total=len(z), desc=what, unit="picture", leave=False, mininterval=1) as bar, torch.inference_mode():
         for part, told in zip(z.split(BATCH), y.split(BATCH), strict=True):
             part, told = part.to(subject.model.device), subject.told(told.to(subject.model.device))

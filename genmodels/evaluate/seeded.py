@@ -18,7 +18,12 @@ REACH = 0.7  # half the side of the map as a share of sqrt(D), the length that r
 
 
 def labels_of(subject: Subject, pixels: Tensor, looked: Looked | None, train: Images) -> np.ndarray:
-    """The class [N] of each made picture: what a conditional model was told, else what the classifier sees, else that of the nearest training picture."""
+    """The class [N] of each made picture: of attributes the likeliest of their groups; what a conditional model was told, else what the
+    classifier sees, else that of the nearest training picture."""
+    if train.attributes is not None:
+        groups = torch.tensor(train.groups)
+        seen = subject.turns(len(pixels)) if looked is None else looked.seen
+        return groups[seen[:, groups].argmax(1)].numpy()
     if subject.model.conditions:
         return subject.turns(len(pixels)).argmax(1).numpy()
     if looked is not None:
@@ -61,9 +66,15 @@ def plane(subject: Subject, codes: np.ndarray, pixels: Tensor, labels: np.ndarra
     return _two(flat.T @ codes / len(codes))
 
 
-def seeded_gallery(labels: np.ndarray, looked: Looked | None, pixels: Tensor, classes: tuple[str, ...], conditional: bool) -> list[dict[str, str]]:
-    """A typical picture of each class, and the most and the least certain, among those of the atlas, with a sentence each."""
+def seeded_gallery(labels: np.ndarray, looked: Looked | None, pixels: Tensor, classes: tuple[str, ...], conditional: bool,
+                   attributes: bool = False) -> list[dict[str, str]]:
+    """A typical picture of each class and the most and the least certain, among those of the atlas, with a sentence each.
+
+    Of attributes, the picture in which each is seen most surely.
+    """
     n = min(len(labels), MOST)
+    if attributes:
+        return [] if looked is None else _most_of_each(looked.seen[:n].numpy(), classes)
     features = (pixels.flatten(1).float() if looked is None else looked.features)[:n].numpy()
     points = [(i, f"A typical {classes[k]} among {n:,} random pictures.") for k, i in nearest_to_mean(features, labels[:n]).items()]
     if looked is not None:
@@ -74,6 +85,16 @@ def seeded_gallery(labels: np.ndarray, looked: Looked | None, pixels: Tensor, cl
     first = dict(reversed(points))  # what was said first about a point stands
     return [{"point": f"atlas:{i}", "why": why} | ({"condition": classes[labels[i]]} if conditional else {})
             for i, why in reversed(first.items())]
+
+
+def _most_of_each(seen: np.ndarray, classes: tuple[str, ...]) -> list[dict[str, str]]:
+    """For every attribute the picture that has it most surely, each picture once; seen [N, K] are the classifier's probabilities."""
+    points: dict[int, str] = {}
+    for k, name in enumerate(classes):
+        i = int(seen[:, k].argmax())
+        if seen[i, k] > 0.5:
+            points.setdefault(i, f"Of {len(seen):,} random pictures the one in which the classifier sees this most surely: {name}, {seen[i, k]:.0%}.")
+    return [{"point": f"atlas:{i}", "why": why} for i, why in points.items()]
 
 
 def _first_layer(subject: Subject) -> np.ndarray | None:

@@ -1,9 +1,12 @@
 """Pictures for the card, all made by the model: a sheet of samples, the plane of codes, a path from noise to picture."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 
 from .. import card
+from ..latent.walks import slerp
 from ..models import to_pixels
 from ..normal import latents
 from .judge import SEED
@@ -14,12 +17,17 @@ STYLES = 5  # on the sheet of a conditional model
 MANIFOLD = 2.5  # sigmas to each side on the sheet of a plane
 MOMENTS = 10  # of a path
 PATHS = 3
+WALKS, PLACES = 5, 9  # from one random picture to the next, where pictures are large enough to look at one by one
+AGAIN = 8  # made pictures, and what comes back of them through their codes
 
 
 def sheets(subject: Subject) -> dict[str, tuple[bytes, str]]:
     """File name -> PNG and alternative text."""
     model, classes = subject.model, len(subject.test.classes)
-    if model.conditions:
+    if subject.test.attributes is not None and model.conditions:
+        columns, text = 8, "random samples, each told the attributes of a real picture"
+        z = torch.from_numpy(latents(SEED, 64, model.latent_shape))
+    elif model.conditions:
         columns, text = classes, "one random style per row, one class per column"
         z = torch.from_numpy(latents(SEED, STYLES, model.latent_shape)).repeat_interleave(classes, 0)
     else:
@@ -32,9 +40,29 @@ def sheets(subject: Subject) -> dict[str, tuple[bytes, str]]:
         grid = torch.cartesian_prod(ticks.flip(0), ticks).flip(1)  # rows from top to bottom, each from left to right
         pixels = to_pixels(subject.decode(grid, torch.zeros(len(grid), classes)))
         made["manifold.png"] = card.contact_sheet(pixels, 11), f"The plane of codes from -{MANIFOLD} to {MANIFOLD} sigmas, decoded."
+    if pixels.shape[1] >= card.LARGE and subject.short:
+        made["walks.png"] = _walks(subject), "From one random picture to the next, a walk a row."
+        if model.can("encode"):
+            made["again.png"] = _again(subject), "Above pictures made by the model, below what comes back of them through their codes."
     if model.can("path"):
         made["path.png"] = _path(subject), "From noise to picture: above what the model has, below the picture that it expects."
     return made
+
+
+def _walks(subject: Subject) -> bytes:
+    """WALKS between random latents on great arcs, PLACES pictures each."""
+    ends = torch.from_numpy(latents(SEED, WALKS + 1, subject.model.latent_shape))
+    rows = [slerp(a, b, PLACES) for a, b in pairwise(ends)]
+    return card.contact_sheet(to_pixels(subject.decode(torch.cat(rows), subject.turns(WALKS * PLACES))), PLACES)
+
+
+def _again(subject: Subject) -> bytes:
+    """Two times AGAIN made pictures, below each row what comes back."""
+    z, y = torch.from_numpy(latents(SEED, 2 * AGAIN, subject.model.latent_shape)), subject.turns(2 * AGAIN)
+    made = subject.decode(z, y).clamp(-1, 1)
+    again = subject.decode(subject.encode(made, y), y)
+    rows = torch.stack([x.clamp(-1, 1).unflatten(0, (2, AGAIN)) for x in (made, again)], 1)
+    return card.contact_sheet(to_pixels(rows.flatten(0, 2)), AGAIN)
 
 
 def _path(subject: Subject) -> bytes:

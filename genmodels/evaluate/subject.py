@@ -1,7 +1,6 @@
 """A model under examination: the test pictures, their codes, what it makes of them, and the numbers measured on these."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -32,7 +31,7 @@ class Subject:
         if classifier is not None and tuple(classifier.conditions) != tuple(test.classes):
             raise ValueError(f"The classifier knows {', '.join(classifier.conditions)}; the data set has {', '.join(test.classes)}.")
         if model.can("path"):
-            test = _chosen(test, balanced(test.labels.numpy(), STEPWISE))
+            test = test.some(torch.from_numpy(balanced(test.labels.numpy(), STEPWISE)))
         self.model, self.test, self.classifier = model, test, classifier
         self.x, self.y = test.floats(slice(None)), test.one_hot(slice(None))
         self.labels = test.labels.numpy()
@@ -52,6 +51,11 @@ class Subject:
         """Whether pictures have short codes, which can be kept. Otherwise the model is looked at through latents drawn by seed."""
         return self.model.can("encode") and self.short
 
+    @property
+    def mapped(self) -> bool:
+        """Whether its atlas holds codes of test pictures. Of people's faces it holds random latents instead: those decode to nobody."""
+        return self.coded and self.test.attributes is None
+
     @cached_property
     def codes(self) -> Tensor:
         """[N, *latent_shape]; a conditional model is told each picture's class."""
@@ -70,7 +74,7 @@ class Subject:
 
     def seen(self, x: Tensor) -> np.ndarray:
         """The classifier's probabilities [N, K] for pictures as a person sees them, cut to black and white."""
-        return self.batched(lambda x: self.classifier(x.clamp(-1, 1)).softmax(1), x).numpy()
+        return self.batched(lambda x: self.classifier.probabilities(x.clamp(-1, 1)), x).numpy()
 
     def batched(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
         """function of all rows, computed on the model's device BATCH at a time, on the CPU again."""
@@ -83,7 +87,11 @@ class Subject:
         return y if self.model.conditions else None
 
     def turns(self, n: int) -> Tensor:
-        """The classes in turn as conditions [n, K]."""
+        """Conditions [n, K]: the classes in turn, or the attributes of one test picture after the other, of those best known."""
+        if self.test.attributes is not None:
+            known = (self.test.attributes != 0).sum(1)
+            told = self.test.attributes[known == known.max()]
+            return told[torch.arange(n) % len(told)]
         classes = len(self.test.classes)
         return torch.eye(classes)[torch.arange(n) % classes]
 
@@ -116,10 +124,14 @@ def _through_codes(subject: Subject) -> dict:
     metrics = {"mse": _squared_error(subject.again.clamp(-1, 1), subject.x), "encoded": len(test)}
     if subject.again.abs().max() > 1:  # a linear model overshoots black and white
         metrics["mse_unclipped"] = _squared_error(subject.again, subject.x)
-    if subject.classifier is not None:
-        metrics["label_kept"] = float((subject.seen(subject.again).argmax(1) == subject.labels).mean())
-        metrics |= _midpoints(subject)
-    metrics["knn_accuracy"] = measures.neighbour_accuracy(flat, subject.labels)
+    if test.attributes is not None:
+        if subject.classifier is not None:
+            metrics["attributes_kept"] = float(((subject.seen(subject.again) > 0.5) == (subject.seen(subject.x) > 0.5)).mean())
+    else:
+        if subject.classifier is not None:
+            metrics["label_kept"] = float((subject.seen(subject.again).argmax(1) == subject.labels).mean())
+            metrics |= _midpoints(subject)
+        metrics["knn_accuracy"] = measures.neighbour_accuracy(flat, subject.labels)
     if test.factors is not None:
         found = measures.readable(flat, test.factors.numpy()).tolist()
         metrics["factors"] = dict(zip(test.factor_names, found, strict=True))
@@ -128,6 +140,12 @@ def _through_codes(subject: Subject) -> dict:
 
 def _names(subject: Subject) -> list[dict | None]:
     """What goes with each dimension: in test pictures and their codes, or in made pictures and their latents."""
+    if subject.test.attributes is not None:
+        if subject.classifier is None:
+            return [None] * subject.size
+        z = torch.from_numpy(latents(SEED, NAMED, subject.model.latent_shape))
+        seen = subject.seen(subject.decode(z, subject.turns(NAMED)))
+        return measures.names(z.flatten(1).numpy(), dict(zip(subject.test.classes, seen.T, strict=True)))
     if not subject.model.can("encode"):
         z = torch.from_numpy(latents(SEED, NAMED, subject.model.latent_shape))
         pixels = (subject.decode(z, subject.turns(NAMED)).clamp(-1, 1) + 1) / 2
@@ -158,10 +176,3 @@ def _midpoints(subject: Subject) -> dict:
         z = z * (length / z.flatten(1).norm(dim=1)).view(-1, *[1] * (z.ndim - 1))
     return {"midpoint_certainty": float(subject.seen(subject.decode(z, y)).max(1).mean()),
             "crossfade_certainty": float(subject.seen(x).max(1).mean())}
-
-
-def _chosen(images: Images, numbers: np.ndarray) -> Images:
-    """Some of the pictures."""
-    index = torch.from_numpy(numbers)
-    return replace(images, pixels=images.pixels[index], labels=images.labels[index],
-                   factors=None if images.factors is None else images.factors[index])

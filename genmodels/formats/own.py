@@ -15,7 +15,7 @@ TITLE = "Latent Playground checkpoint"
 FIELDS = ("format", "family", "dataset", "model", "recipe", "licence")
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 COMPANIONS = {  # what comes along, and the bytes that it may have
-    "metrics.json": 1 << 20, "atlas.npz": 4 << 20, "samplers.npz": 16 << 20, "features.npz": 4 << 20, "README.md": 256 << 10,
+    "metrics.json": 1 << 20, "atlas.npz": 4 << 20, "samplers.npz": 16 << 20, "typical.npz": 1 << 20, "features.npz": 4 << 20, "README.md": 256 << 10,
 }
 SHEET, LARGEST_SHEET, MOST_SHEETS = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\.png"), 512 << 10, 8
 

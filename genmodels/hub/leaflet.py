@@ -11,11 +11,14 @@ MEMBERS = {  # what is published of a checkpoint's folder where it is there, and
     "metrics.json": "what was measured",
     "atlas.npz": "codes with their map and gallery",
     "samplers.npz": "samplers fitted to codes of training pictures",
+    "typical.npz": "what is typical of test pictures: where their codes lie, how well they are rebuilt",
     "features.npz": "what the classifier sees in test pictures, reduced to features",
     "directions.safetensors": "directions of attributes",
     "directions.json": "what they are called and how good they are",
     "samples.png": "A sheet of pictures made by the model.",
     "manifold.png": "The plane of codes, decoded.",
+    "walks.png": "From one random picture to the next, a walk a row.",
+    "again.png": "Above pictures made by the model, below what comes back of them through their codes.",
     "path.png": "From noise to picture.",
 }
 ONNX = "decoder.onnx"

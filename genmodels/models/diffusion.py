@@ -31,7 +31,8 @@ class Config:
     def __post_init__(self):
         check_square("diffusion", self.image_shape, least=8)
         if self.patch not in (1, 2, 4) or self.image_shape[-1] % self.patch:
-            raise ValueError(f"diffusion config: patch must be 1, 2 or 4 and a divisor of the side of the pictures, {self.image_shape[-1]}, not {self.patch!r:.20}.")
+            raise ValueError("diffusion config: patch must be 1, 2 or 4 and a divisor of the side of the pictures, "
+                             f"{self.image_shape[-1]}, not {self.patch!r:.20}.")
 
 
 def betas(config: Config) -> np.ndarray:

@@ -24,7 +24,7 @@ def page(engine: Engine, first_model: str = "", title: str = TITLE, tabs: Sequen
         raise ValueError(f"There is no tab {unknown[0]!r:.40}; there are {', '.join(sorted(there, key=lambda name: there[name].ORDER))}.")
     with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(600, 7200)) as blocks:
         Head(first_model, title, place)
-        with gr.Tabs(elem_classes="lp-one-tab" if len(tabs) == 1 else None):
+        with gr.Tabs(elem_classes="lp-one-tab" if len(tabs) == 1 else None, overflow_behavior="wrap"):  # all of them in one list, which scrolls on a phone
             for name in dict.fromkeys(tabs) or sorted(there, key=lambda name: there[name].ORDER):
                 with gr.Tab(there[name].TITLE, id=name):
                     there[name].build(engine)

@@ -5,7 +5,8 @@ from pathlib import Path
 import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets"
-SHEETS = ("look.css", "interpolate.css", "places.css", "models.css", "space.css", "classroom.css")
+SHEETS = ("look.css", "interpolate.css", "attributes.css", "workshop.css", "places.css", "yourimage.css", "ownresults.css",
+          "models.css", "space.css", "classroom.css")
 
 
 def look() -> dict:

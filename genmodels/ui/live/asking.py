@@ -61,7 +61,7 @@ class Asking:
         n, body, options = _count(request.query_params), self._body(task, name), _sampling(task, request.query_params)
         key = visitor(request.scope).key
         with self.waiting.answering(key, n):
-            content = await _received(request, body, n)
+            content = await received(request, body, n)
             same = self.again.key(name, self.engine.checkpoint(name).hash, n, options, content) if task == "decode" else None
             if (out := self.again.get(same)) is None:
                 out = (await unless_left(request, self._computed(task, name, body, n, content, options, key))).tobytes()
@@ -159,10 +159,10 @@ class Asking:
         y = np.frombuffer(content, "<f4", offset=end).reshape(n, -1) if len(content) > end else None
         if task in OF_PICTURES:
             channels, height, width = model.image_shape
-            return await self._asked(task, name, np.frombuffer(content, np.uint8, end).reshape(n, height, width, channels), y, None, key)
-        return await self._asked(task, name, np.frombuffer(content, "<f4", end // 4).reshape(n, *model.latent_shape), y, options, key)
+            return await self.asked(task, name, np.frombuffer(content, np.uint8, end).reshape(n, height, width, channels), y, None, key)
+        return await self.asked(task, name, np.frombuffer(content, "<f4", end // 4).reshape(n, *model.latent_shape), y, options, key)
 
-    async def _asked(self, *asked) -> np.ndarray:
+    async def asked(self, *asked) -> np.ndarray:
         """The engine's answer. Nothing here waits in the event loop: the engine's thread resolves the future."""
         try:
             if asked[0] == "describe":
@@ -217,7 +217,7 @@ def _sampling(task: str, query: QueryParams) -> Sampling | None:
 # What comes, and who goes
 
 
-async def _received(request: Request, body: Body, n: int) -> bytes:
+async def received(request: Request, body: Body, n: int) -> bytes:
     """The body, of exactly one of the sizes that fit."""
     most = n * (body.rows + body.told)
     if most > LARGEST_BODY:

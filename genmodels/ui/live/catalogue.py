@@ -11,6 +11,7 @@ import numpy as np
 from ...datasets import DATASETS
 from ...engine import Engine
 from ...hub.source import SOURCE, read
+from ...kept import LARGEST_DIRECTIONS
 from ...models import ABILITIES, LatentModel
 from ..theme import ASSETS
 
@@ -74,18 +75,36 @@ def _model(engine: Engine, name: str) -> dict:
         "terms": dataset.TERMS if dataset else "",
         "metrics": metrics, "classifier": engine.classifier_for(name), "samplers": list(checkpoint.samplers()),
         "steps": steps, "scaled": SCALED.get(about["family"]), "linear": getattr(model.config, "net", "") == "linear",
-        "onnx": onnx, "atlas": address(engine, name, "atlas.bin"),
+        "onnx": onnx, "atlas": address(engine, name, "atlas.bin"), **_directions(engine, name),
         "browser": bool(onnx) and 4 * parameters <= LARGEST,
     } | _whence(engine, name)
+
+
+def _directions(engine: Engine, name: str) -> dict:
+    """What a model's points may be pushed along: "directions" with their list and files, or None and under "undirected" the sentence why."""
+    try:
+        kept = engine.checkpoint(name).found_directions
+    except ValueError as error:
+        return {"directions": None, "undirected": str(error)}
+    if not kept.directions:
+        return {"directions": None, "undirected": f"Nobody has looked for directions in {title(name)} yet: "
+                                                  f"python -m genmodels.evaluate {name} --directions finds them."}
+    told = [{key: getattr(one, key) for key in ("name", "source", "accuracy", "scale", "about")} for one in kept.directions]
+    return {"undirected": "", "directions": {"list": told, "unlearned": kept.unlearned, "file": address(engine, name, "directions.bin")}}
+
+
+def directions_for_browser(engine: Engine, name: str) -> bytes:
+    """One sigma along each direction, float32 [K, D], little-endian."""
+    return b"".join(one.step.astype("<f4").tobytes() for one in engine.checkpoint(name).directions)
 
 
 def _pictures(name: str, shape: tuple[int, ...]) -> dict:
     """The data set as the page groups models by it: only those whose pictures are of one shape stand side by side."""
     known, (channels, height, width) = DATASETS.get(name), shape
     if known and tuple(known.IMAGE_SHAPE) == tuple(shape):
-        return {"dataset": name, "dataset_title": known.TITLE}
+        return {"dataset": name, "dataset_title": known.TITLE, "own": getattr(known, "OWN", None)}
     base = known.TITLE.split(" (")[0] if known else UNKNOWN.get(name, name)
-    return {"dataset": f"{name}-{height}x{width}x{channels}", "dataset_title": f"{base}, {height} × {width}" + (" grey" if channels == 1 else "")}
+    return {"dataset": f"{name}-{height}x{width}x{channels}", "dataset_title": f"{base}, {height} × {width}" + (" grey" if channels == 1 else ""), "own": None}
 
 
 def _whence(engine: Engine, name: str) -> dict:
@@ -145,7 +164,7 @@ def _is_number(value) -> bool:
 
 
 def _classifier(engine: Engine, name: str) -> dict:
-    return {"classes": list(engine.blueprint(name).conditions), "hash": engine.checkpoint(name).hash,
+    return {"classes": list(engine.blueprint(name).conditions), "kind": engine.blueprint(name).config.kind, "hash": engine.checkpoint(name).hash,
             "onnx": address(engine, name, "classifier.onnx")}
 
 
@@ -154,6 +173,9 @@ def address(engine: Engine, name: str, file: str) -> str | None:
     if file == "atlas.bin":
         path = engine.checkpoint(name).folder / "atlas.npz"
         content = sha256(FORMAT + path.read_bytes()).hexdigest()[:16] if path.exists() else None
+    elif file == "directions.bin":
+        paths = [engine.checkpoint(name).folder / kept for kept in LARGEST_DIRECTIONS]
+        content = sha256(FORMAT + b"".join(path.read_bytes() for path in paths)).hexdigest()[:16] if all(path.exists() for path in paths) else None
     else:
         model = engine.blueprint(name)
         kind = "classifier.onnx" if not isinstance(model, LatentModel) else None if model.can("path") or model.HEAVY else "decoder.onnx"

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from ...engine import Engine
 from .asking import BYTES, TALKS, TASKS, Asking, Refused
-from .catalogue import address, atlas_for_browser, catalogue
+from .catalogue import address, atlas_for_browser, catalogue, directions_for_browser
 from .compressed import SMALL, Compressed, chosen
 from .files import Files
 
@@ -118,6 +118,11 @@ class LiveRoutes:
             path = self.engine.checkpoint(name).folder / "atlas.npz"
             try:
                 return await self._immutable(request, hash, BYTES, lambda: atlas_for_browser(path))
+            except ValueError as error:
+                raise Refused(404, str(error)) from None
+        if file == "directions.bin":
+            try:
+                return await self._immutable(request, hash, BYTES, lambda: directions_for_browser(self.engine, name))
             except ValueError as error:
                 raise Refused(404, str(error)) from None
         path = await asyncio.to_thread(self.engine.onnx, name)

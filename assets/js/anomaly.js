@@ -1,0 +1,27 @@
+// How odd a picture is to a model: error, distance of the code and anomaly score beside those of test pictures, with the threshold that 5 % of these exceed.
+
+import { make } from "./dom.js";
+
+const ROWS = [["score", "Anomaly score", "Distance of the code and error of the reconstruction together, each in what is usual; about 1 for a usual picture"],
+  ["error", "Error", "Mean squared error of the reconstruction"], ["distance", "Distance of the code", "Mahalanobis distance from the middle of the test pictures' codes, in sigmas"]];
+
+/** "more than 83 % of test pictures have", without a false 0 or 100. @param {number} share */
+export const shareText = (share) => (share >= 1 ? "all" : share <= 0 ? "none" : share > 0.99 ? "more than 99 %" : share < 0.01 ? "fewer than 1 %" : `${Math.round(100 * share)} %`);
+
+/** How far out the code lies, in one sentence. @param {import("./inverting.js").Reading["typical"]} typical */
+export function farText({ distance, score }) {
+  const far = distance.exceeds >= 1 ? "Its code lies farther out than that of any test picture." : distance.exceeds < 0.01 ? "Its code lies in the middle of the test pictures’, nearer than nearly all of these."
+    : `Its code lies farther out than ${shareText(distance.exceeds)} of test pictures’.`;
+  return `${far} ${score.value > score.threshold ? "The model has seen nothing like it: it is odd by the score that only 5 % of test pictures exceed." : "By its anomaly score it could be a test picture."}`;
+}
+
+/** @param {import("./inverting.js").Reading["typical"]} typical @returns {HTMLElement} */
+export function createAnomaly(typical) {
+  const odd = typical.score.value > typical.score.threshold;
+  return make("div", { class: `lp-anomaly${odd ? " odd" : ""}`, "data-odd": String(odd) }, ...ROWS.map(([key, name, title]) => {
+    const { value, exceeds, threshold } = typical[key], bar = make("i", { class: value > threshold ? "over" : "" });
+    bar.style.setProperty("--share", exceeds);
+    return make("div", { class: "lp-gauge", title: `${title}. 5 % of ${typical.among.toLocaleString("en")} test pictures exceed ${threshold.toPrecision(3)}.` },
+      make("span", {}, name), make("b", {}, value.toPrecision(3)), make("span", { class: "lp-gaugebar", role: "img", "aria-label": `${name} ${value.toPrecision(3)}, more than ${shareText(exceeds)} of test pictures` }, bar));
+  }), make("p", { class: "lp-gaugekey" }, "The bar is the share of test pictures with less; the mark stands at 95 %."));
+}
