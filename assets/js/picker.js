@@ -5,7 +5,7 @@ import { device, hasRoad, loadCatalogue, modelNamed, shortTitle, usable } from "
 import { joinClass } from "./classroom.js";
 import { make, refill, reveal, say } from "./dom.js";
 import { embed, embedButton, embedLine } from "./embed.js";
-import { ABOUT_SCORES, parametersText, scores } from "./facts.js";
+import { ABOUT_SCORES, parametersText, scores, termsText } from "./facts.js";
 import { keepingNote } from "./keeping.js";
 import { beginLesson, bigButton } from "./lesson.js";
 import { liveOnSpace } from "./outer.js";
@@ -132,7 +132,8 @@ function stickTo(root, picker) {
 
 /** One line of facts. @param {import("./catalogue.js").Model} model */
 function describe(model) {
-  const facts = [model.family_title, `${model.latent_dim} numbers per picture`, parametersText(model.parameters), ...scores(model), model.conditions.length && "told the class", model.licence];
+  const facts = [model.family_title, `${model.latent_dim} numbers per picture`, parametersText(model.parameters), ...scores(model),
+    model.conditions.length && "told what to show", termsText(model)];
   return make("span", { title: ABOUT_SCORES }, facts.filter(Boolean).join("  ·  "));
 }
 

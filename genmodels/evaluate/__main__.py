@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--own", action="store_true", help="measure only what a person's own picture needs: typical.npz, outliers, retrieval")
     parser.add_argument("--directions", action="store_true", help="find only the directions of the latent space again: directions.json")
     parser.add_argument("--pushes", action="store_true", help="measure only what pushes along its directions do, by the judge of the data set's attributes")
-    parser.add_argument("--samples", type=int, metavar="N", help=f"pictures made for each comparison, instead of {FULL.samples:,}; a fifth of them by steps")
+    parser.add_argument("--samples", type=int, metavar="N",
+                        help=f"pictures made for each comparison, instead of {FULL.samples:,}; with fewer, all else that takes long is less, too")
     parser.add_argument("--table", action="store_true", help="print the numbers of all checkpoints in one table (last)")
     parser.add_argument("--data", type=Path, help="an .npz or a folder of them; without it the data sets come from the Hub")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="where checkpoint folders lie")
@@ -86,7 +86,9 @@ def _effort(args: argparse.Namespace) -> Effort:
         return QUICK if args.quick else FULL
     if args.samples < 100:
         raise ValueError(f"--samples must be at least 100, not {args.samples}.")
-    return replace(FULL, samples=args.samples, by_steps=min(FULL.by_steps, max(50, args.samples // 5)), labelled=min(FULL.labelled, 2 * args.samples))
+    few = min(1.0, args.samples / FULL.samples)
+    smaller = (max(20, round(few**2 * number)) for number in (FULL.by_steps, FULL.bounded, FULL.draws))
+    return Effort(args.samples, *smaller, max(1000, round(few * FULL.labelled)))
 
 
 def _tell(name: str, found: Kept) -> None:

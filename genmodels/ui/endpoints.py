@@ -28,10 +28,9 @@ def endpoints(engine: Engine) -> None:
     def decode(request: gr.Request, model: str, latents: str | list, label: str | list | None = None, steps: int = 0, solver: str = "",
                guidance: float | None = None) -> list[str]:
         """Pictures of latents: base64 PNG, one for each latent. Latents are rows of numbers shaped as the model's latent_shape, a point as a link has
-        it ("seed:7", "mix(seed:1, seed:2, 0.5)", "seed:7 + 2*Slant" with a direction of the model), or a list of points; at most 64. label: a class that
-        the model can be told, or one for each
-        picture. steps, solver and guidance are for models of many steps; 0, "" and null leave the choice to the model. What models
-        there are, with their latent_shape, image_shape and conditions, stands in /live/catalogue.json."""
+        it ("seed:7", "mix(seed:1, seed:2, 0.5)", "seed:7 + 2*Slant" with a direction of the model), or a list of points; at most 64. label: a
+        class that the model can be told, or one for each picture. steps, solver and guidance are for models of many steps; 0, "" and null leave
+        the choice to the model. What models there are, with their latent_shape, image_shape and conditions, stands in /live/catalogue.json."""
         with _asked(engine, model, request) as one:
             z = latents if isinstance(latents, str) or _is_points(latents) else _rows(one, latents)
             _check_work(one, 1 if isinstance(z, str) else len(z), steps)

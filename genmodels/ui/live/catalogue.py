@@ -17,11 +17,12 @@ from ..theme import ASSETS
 
 LARGEST = 16 << 20  # bytes of weights that are sent to a browser, as float32
 ACRONYMS = {"mnist", "pca", "ae", "vae", "cvae", "gan", "cgan"}
-FAMILIES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder", "gan": "GAN", "diffusion": "Diffusion model",
+FAMILIES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder", "gan": "GAN", "encoded_gan": "GAN with an encoder", "diffusion": "Diffusion model",
             "flow": "Normalizing flow", "flow_matching": "Flow matching", "dcgan": "DCGAN generator",
             "unet2d": "Diffusion U-Net", "autoencoder_kl": "Spatial autoencoder (KL)",
             "autoencoder_tiny": "Spatial autoencoder (tiny)"}  # any other by its own name
-SCALED = {"gan": "Truncation", "dcgan": "Truncation", "flow": "Temperature", "flow_matching": "Temperature"}  # whose latents may be scaled, and the word for it
+SCALED = {**dict.fromkeys(("gan", "encoded_gan", "dcgan"), "Truncation"),  # whose latents may be scaled, and the word for it
+          **dict.fromkeys(("flow", "flow_matching"), "Temperature")}
 BUNDLED = ASSETS.parent / "checkpoints"
 FORMAT = b"2"  # goes up when atlas_for_browser writes something else, so that no browser keeps an old one
 OF_SAMPLES = ("fd_ratio", "sure", "precision", "recall")  # measured on pictures that the model makes
@@ -146,7 +147,7 @@ def checked_metrics(metrics, size: int) -> dict:
     if not isinstance(metrics, dict):
         raise ValueError("metrics.json must hold a JSON object.")
     fits = {
-        **dict.fromkeys(("mse", "nelbo", "bits_per_dim", "label_kept", *OF_SAMPLES), _is_number),
+        **dict.fromkeys(("mse", "nelbo", "bits_per_dim", "label_kept", "attributes_kept", *OF_SAMPLES), _is_number),
         "effects": lambda value: isinstance(value, list) and len(value) == size and all(map(_is_number, value)),
         "names": lambda value: isinstance(value, list) and len(value) == size and all(
             one is None or isinstance(one, dict) and isinstance(one.get("name"), str) and _is_number(one.get("r")) for one in value),
