@@ -96,8 +96,10 @@ BARS = (
     *pushed("faces-vae"),
     *pushed("faces-gan"),
 )
+# Bars that are not reached, with what is known of it: they stay as they are, and the exit status says that they are missed
+OPEN: dict[tuple[str, str], str] = {}
 BUNDLED = tuple(dict.fromkeys([bar.name for bar in BARS] + ["mnist-cgan", "mnist-cvae-16d", "fashion-vae-16d", "shapes-vae",
-                                                             "faces-classifier", "faces-judge", "faces-pca", "faces-diffusion", "olivetti-vae"]))
+                                                             "faces-classifier", "faces-judge", "faces-pca", "olivetti-vae"]))
 
 
 def rows(found: Mapping[str, Checkpoint]) -> list[tuple[str, str, str, str, str, str]]:

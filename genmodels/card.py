@@ -15,8 +15,8 @@ from .datasets import dataset
 from .models import LatentModel
 
 PARTS = ("measured", "trained")  # of a card, that every evaluation writes again; the rest is a person's to change
-LARGEST_PICTURE = 20_000  # bytes; two of them beside the weights must fit into a checkpoint of 1 MB
-LARGE, LARGEST_LARGE = 48, 150_000  # pixels of a side from which on a sheet may be larger, and by how much
+LARGEST_PICTURE = 13_000  # bytes; two of them beside the weights must fit into a checkpoint of 1 MB
+LARGE, LARGEST_LARGE = 48, 100_000  # pixels of a side from which on a sheet may be larger, and by how much
 MEASURES = {  # key in metrics.json -> what it says, and how it is written
     "mse": ("mean squared error per pixel of pictures as they are shown, pixels in [0, 1]", "{:.5f}"),
     "mse_unclipped": ("the same, where the model overshoots black and white left as it is", "{:.5f}"),
@@ -214,7 +214,7 @@ def overview(found: Mapping[str, Checkpoint]) -> str:
 
 
 def contact_sheet(pixels: np.ndarray, columns: int) -> bytes:
-    """Pictures uint8 [N, H, W, C] in rows of `columns` as a PNG of at most 20 kB (150 kB from 48 pixels on), in fewer colours where that needs it."""
+    """Pictures uint8 [N, H, W, C] in rows of `columns` as a PNG of at most 13 kB (100 kB from 48 pixels on), in fewer colours where that needs it."""
     n, h, w, c = pixels.shape
     rows = n // columns
     sheet = pixels[:rows * columns].reshape(rows, columns, h, w, c).transpose(0, 2, 1, 3, 4).reshape(rows * h, columns * w, c)

@@ -77,8 +77,18 @@ def directions_files(kept: Kept, weights: str) -> dict[str, bytes]:
     """directions.json and directions.safetensors of a model whose weights have this hash."""
     rows = [{key: getattr(one, key) for key in TOLD} for one in kept.directions]
     about = {"format": 1, "model": weights, "space": "z", "directions": rows, "not learned": kept.unlearned, "leakage": kept.leakage}
+    about = short(about)
     vectors = np.stack([one.vector for one in kept.directions]).astype(np.float16) if rows else np.zeros((0, 0), np.float16)
     return {"directions.json": json.dumps(about, allow_nan=False).encode(), "directions.safetensors": save({"vectors": vectors})}
+
+
+def short(value):
+    """JSON with its numbers to four significant digits, which is more than was measured."""
+    if isinstance(value, dict):
+        return {key: short(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [short(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def read_directions(about: dict, arrays: dict[str, np.ndarray], weights: str, size: int) -> Kept:

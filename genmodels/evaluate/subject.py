@@ -18,7 +18,8 @@ PAIRS = 2000  # of test pictures, whose midpoints are looked at
 PRIOR = 256  # latents on which the effect of each dimension is measured
 NAMED = 2000  # made pictures that name the dimensions where no picture can be encoded
 LONGEST = 256  # numbers in a short latent
-STEPWISE = 500  # test pictures, and pairs of them, that a model of many steps is tried on
+STEPWISE, LARGE_STEPWISE = 500, 100  # test pictures, and pairs of them, that a model of many steps is tried on; of large pictures fewer
+LARGE = 48  # pixels of a side from which on they are
 
 
 class Subject:
@@ -31,7 +32,7 @@ class Subject:
         if classifier is not None and tuple(classifier.conditions) != tuple(test.classes):
             raise ValueError(f"The classifier knows {', '.join(classifier.conditions)}; the data set has {', '.join(test.classes)}.")
         if model.can("path"):
-            test = test.some(torch.from_numpy(balanced(test.labels.numpy(), STEPWISE)))
+            test = test.some(torch.from_numpy(balanced(test.labels.numpy(), STEPWISE if test.pixels.shape[-1] < LARGE else LARGE_STEPWISE)))
         self.model, self.test, self.classifier = model, test, classifier
         self.x, self.y = test.floats(slice(None)), test.one_hot(slice(None))
         self.labels = test.labels.numpy()

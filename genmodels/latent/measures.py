@@ -10,7 +10,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 GREY_LEVELS = 127.5  # grey levels of 0..255 in one unit of pictures in [-1, 1]
+LARGEST_COVARIANCE = 4096  # pixels of pictures whose covariance is taken apart as a whole
 NARROWEST = 3.0  # sigmas that a map shows at least to each side
+
+
+def pixel_axes(pixels: np.ndarray, size: int) -> PCA:
+    """PCA of `size` dimensions, fitted to pictures [N, D]; of large pictures by randomised projections (Halko et al. 2011), always the same."""
+    solver = "covariance_eigh" if pixels.shape[1] <= LARGEST_COVARIANCE else "randomized"
+    return PCA(size, svd_solver=solver, iterated_power=4, random_state=0).fit(pixels)
 
 
 def effects(decode: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
