@@ -97,7 +97,13 @@ BARS = (
     *pushed("faces-gan"),
 )
 # Bars that are not reached, with what is known of it: they stay as they are, and the exit status says that they are missed
-OPEN: dict[tuple[str, str], str] = {}
+RARE = "in few of the pictures, and small or faint in what this model makes of them"
+CURVED = "directions learned from the classifier's labels of its own samples reach half of it in two sigmas: trained on two processor cores alone"
+OPEN: dict[tuple[str, str], str] = {
+    **{("faces-vae", f"pushes.attributes.{name}.present"): RARE for name in ("Eyeglasses", "Blond hair", "Brown hair", "Gray hair")},
+    **{("faces-gan", f"pushes.attributes.{name}.present"): CURVED
+       for name in ("Smiling", "Eyeglasses", "Male", "Young", *(f"{hair} hair" for hair in HAIR))},
+}
 BUNDLED = tuple(dict.fromkeys([bar.name for bar in BARS] + ["mnist-cgan", "mnist-cvae-16d", "fashion-vae-16d", "shapes-vae",
                                                              "faces-classifier", "faces-judge", "faces-pca", "olivetti-vae"]))
 
@@ -129,6 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for (name, measure), why in OPEN.items():
+        print(f"open: {name}, {measure}: {why}")
     return int(any(row[4] != "met" for row in table))
 
 
