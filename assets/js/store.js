@@ -110,7 +110,7 @@ export function adopt(search, known, begins) {
  * @param {string[]} models all that are here @param {string} instead takes the place of a present model that is gone
  */
 export function keepTo(models, instead) {
-  const here = (name) => models.includes(name), lost = (list, gone) => list.some(gone);
+  const here = (name) => models.includes(name), lost = (list, gone) => list?.some(gone) ?? false; // what undo does not bring back is not in the past
   const kept = (one) => ({
     ...one, ...(here(one.model) ? {} : { model: instead, point: "", label: "", plane: "axes" }), ...(here(one.second) ? {} : { second: "" }),
     ...(lost(one.pins, (pin) => !here(pin.model)) && { pins: one.pins.filter((pin) => here(pin.model)) }), ...(lost(one.ends, (stop) => !here(stop.model)) && { ends: [] }),
