@@ -220,7 +220,7 @@ def contact_sheet(pixels: np.ndarray, columns: int) -> bytes:
     sheet = pixels[:rows * columns].reshape(rows, columns, h, w, c).transpose(0, 2, 1, 3, 4).reshape(rows * h, columns * w, c)
     most = LARGEST_PICTURE if w < LARGE else LARGEST_LARGE
     picture = Image.fromarray(sheet[..., 0] if c == 1 else sheet)
-    for colours in (256, 128, 64, 32, 16, 8):
+    for colours in (256, 128, 64, 32, 16, 8, 4):
         file = io.BytesIO()
         picture.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
         if file.tell() <= most:

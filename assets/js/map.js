@@ -49,7 +49,8 @@ export function createMap({ onHand, onLeave, testId }) {
     if (changed("words", codes)) {
       across.textContent = `${plane.across} →`;
       up.textContent = `${plane.up} →`;
-      legend.replaceChildren(...(codes ? view.classes.map((name, k) => make("b", { style: `--k:var(--lp-c${k % COLOURS})` }, name)) : []));
+      const present = new Set(atlas?.labels); // of attributes a map shows those alone by which it is coloured
+      legend.replaceChildren(...(codes ? view.classes.flatMap((name, k) => (present.has(k) ? make("b", { style: `--k:var(--lp-c${k % COLOURS})` }, name) : [])) : []));
     }
     if (changed("points", codes, layers.includes("s"))) drawCodes(points, view, xy, size());
     mosaic.hidden = !layers.includes("m");
