@@ -1,7 +1,5 @@
 """What tests of the Attributes page share: opening a view, its rows, and the pictures that a model makes after pushes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,8 +9,7 @@ from genmodels.checkpoint import Checkpoint
 from genmodels.kept import Kept, directions_files
 from genmodels.latent.directions import Direction, project_off
 
-from .conftest import watched
-from .interpolate_page import ask
+from .interpolate_page import ask, views
 
 VAE, GAN = "mnist-vae-16d", "mnist-gan"
 START = f"model={VAE}&point=seed:7"
@@ -23,16 +20,9 @@ PIXELS = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.heigh
 DRAWN = """selector => [...document.querySelectorAll(selector)].every(c => c.dataset.ms !== '0' && c.getAttribute('aria-busy') === 'false')"""
 
 
-@contextmanager
-def pushes(browser, url) -> Iterator:
-    """A function that opens a view of the Attributes page; at the end it fails if the page complained in the console."""
-    with watched(browser) as open_page:
-        def open_view(query="", road="server", **options):
-            page = open_page(f"{url}/?tab=attributes&{query}" + (f"&road={road}" if road else ""), **options)
-            settle(page)
-            return page
-
-        yield open_view
+def pushes(browser, url):
+    """`views` of the Attributes page."""
+    return views(browser, url, "attributes", settle)
 
 
 def settle(page) -> None:

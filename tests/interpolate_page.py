@@ -1,6 +1,6 @@
 """What tests of the Interpolate page share: opening a walk, its rows, and the pictures that they show."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,15 +14,20 @@ CANVAS = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.heigh
 
 
 @contextmanager
-def walks(browser, url) -> Iterator:
-    """A function that opens a view of the Interpolate page; at the end it fails if the page complained in the console."""
+def views(browser, url, tab: str, settle: Callable) -> Iterator:
+    """A function that opens a view of a tab and lets it settle; at the end it fails if the page complained in the console."""
     with watched(browser) as open_page:
         def open_view(query="", road="server", **options):
-            page = open_page(f"{url}/?tab=interpolate&{query}" + (f"&road={road}" if road else ""), **options)
+            page = open_page(f"{url}/?tab={tab}&{query}" + (f"&road={road}" if road else ""), **options)
             settle(page)
             return page
 
         yield open_view
+
+
+def walks(browser, url):
+    """`views` of the Interpolate page."""
+    return views(browser, url, "interpolate", settle)
 
 
 def settle(page) -> None:

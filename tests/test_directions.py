@@ -230,7 +230,7 @@ def test_directions_that_do_not_fit_are_refused_in_one_sentence(saved, changes, 
     np.eye(3, dtype=np.float16),
 ])
 def test_vectors_that_do_not_fit_are_refused(saved, vectors):
-    written(saved, vectors)
+    assert "directions" in written(saved, vectors)
 
 
 def test_damaged_files_are_refused_and_the_model_goes_on(saved):
