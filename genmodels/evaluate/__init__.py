@@ -104,12 +104,7 @@ def evaluate_pushes(checkpoint: Checkpoint, train: Images, test: Images, second:
     metrics, subject = checkpoint.metrics(), _subject(checkpoint, test, None, device)
     if "weights" not in metrics or not can_be_pushed(subject.model):
         raise ValueError(f"{checkpoint.name} was never measured, or takes many steps to a picture: pushes are measured of others.")
-    found = metrics | {"pushes": _rounded(pushes_of(subject, checkpoint.directions, second))}
-    readme = checkpoint.folder / "README.md"
-    text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, found, len(train))
-    write_whole(checkpoint.folder / "metrics.json", json.dumps(found, indent=1, allow_nan=False).encode())
-    write_whole(readme, text.encode())
-    return found
+    return _with(checkpoint, {"pushes": _rounded(pushes_of(subject, checkpoint.directions, second))}, {}, len(train))
 
 
 def _subject(checkpoint: Checkpoint, test: Images, judge: Judge | None, device: str) -> Subject:
@@ -128,16 +123,19 @@ def evaluate_own(checkpoint: Checkpoint, train: Images, test: Images, judge: Jud
     metrics = checkpoint.metrics()
     if "weights" not in metrics or not issubclass(checkpoint.family, LatentModel):
         raise ValueError(f"{checkpoint.name} is a classifier or was never measured; measure all of it first, without --own.")
-    model = checkpoint.load().to(device, memory_format=torch.channels_last)
-    numbers, arrays = own_pictures(Subject(model, test, judge.classifier if judge else None), train, stranger)
-    found = metrics | {"own": _rounded(numbers)}
+    numbers, arrays = own_pictures(_subject(checkpoint, test, judge, device), train, stranger)
+    found = {"own": _rounded(numbers)}
     _keep_held_out(found, checkpoint)
-    readme = checkpoint.folder / "README.md"
-    files = {"metrics.json": json.dumps(found, indent=1, allow_nan=False).encode()} | ({"typical.npz": npz(arrays)} if arrays else {})
-    files["README.md"] = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, found, len(train)).encode()
-    for name, content in files.items():
+    return _with(checkpoint, found, {"typical.npz": npz(arrays)} if arrays else {}, len(train))
+
+
+def _with(checkpoint: Checkpoint, found: dict, files: dict[str, bytes], train_size: int) -> dict:
+    """Write some of the metrics again, some files, and what the card says of it. Returns all metrics."""
+    metrics, readme = checkpoint.metrics() | found, checkpoint.folder / "README.md"
+    text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, train_size)
+    for name, content in (files | {"metrics.json": json.dumps(metrics, indent=1, allow_nan=False).encode(), "README.md": text.encode()}).items():
         write_whole(checkpoint.folder / name, content)
-    return found
+    return metrics
 
 
 def _keep_held_out(metrics: dict, checkpoint: Checkpoint) -> None:
