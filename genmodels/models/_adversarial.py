@@ -39,7 +39,7 @@ class Adversarial(LatentModel):
         super().__init__(config)
         self.latent_shape = (config.latent_dim,)
         self.generator = Generator(config)
-        self.critic = Critic(config)
+        self.critic = Critic(config, len(self.labels))
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
         return {"critic": self.critic.parameters(), "generator": self.generator.parameters()}
@@ -48,22 +48,27 @@ class Adversarial(LatentModel):
         return self.generator(z, self.said(y, z)).float().tanh()
 
     def judged(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """The critic's logit of "real" [B], or its Wasserstein potential; higher looks more real to it."""
-        return self.critic(x, self.said(y, x)).float()
+        """The critic's logit of "real" [B], or its Wasserstein potential, given what it is told; higher looks more real to it."""
+        return self.critic(x, y).float()
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "generator") -> dict[str, Tensor]:
         z = torch.randn(x.shape[0], self.config.latent_dim, device=x.device)
-        y = self.partly_said(y, x)
+        of_real, of_fake = self._told(x, y, z)
         critic_loss, generator_loss = GAMES[self.config.loss]
         if player == "generator":
-            return {"loss": generator_loss(self.judged(self._shown(self.decode(z, y)), y)).mean()}
+            return {"loss": generator_loss(self.judged(self._shown(self.decode(z, of_fake)), of_fake)).mean()}
         with torch.no_grad():
-            fake = self.decode(z, y)
-        on_real, on_fake = self.judged(self._shown(torch.cat([x, fake])), None if y is None else y.repeat(2, 1)).chunk(2)
+            fake = self.decode(z, of_fake)
+        on_real, on_fake = self.judged(self._shown(torch.cat([x, fake])), None if of_real is None else torch.cat([of_real, of_fake])).chunk(2)
         loss = critic_loss(on_real, on_fake).mean()
         if strength := _lazily(self.training):
-            loss = loss + strength * self._penalty(x, fake, y)
+            loss = loss + strength * self._penalty(x, fake, of_real)
         return {"loss": loss, "on real": on_real.detach().mean(), "on fake": on_fake.detach().mean()}
+
+    def _told(self, x: Tensor, y: Tensor | None, z: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """What the critic is told of real pictures x with labels y and of those made of latents z: here of both the same, and the generator too."""
+        y = self.partly_said(y, x)
+        return y, y
 
     def _shown(self, x: Tensor) -> Tensor:
         """Pictures as the critic sees them while it learns."""
@@ -82,20 +87,25 @@ class Adversarial(LatentModel):
     @torch.no_grad()
     def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
         """Measure the batch statistics of the generator with its present weights, since those of averaged weights cannot be averaged."""
-        norms = [part for part in self.generator.modules() if isinstance(part, nn.BatchNorm2d)]
-        kept = [part.momentum for part in norms]
-        for part in norms:
-            part.reset_running_stats()
-            part.momentum = None  # a plain mean over all batches
-        self.generator.train()
-        batches, size = REFRESHED_ON
-        generator = torch.Generator().manual_seed(0)
-        for k in range(batches):
-            told = None if y is None else y[torch.arange(k * size, (k + 1) * size, device=y.device) % len(y)]
-            self.decode(torch.randn(size, self.config.latent_dim, generator=generator).to(self.device), told)
-        self.generator.eval()
-        for part, momentum in zip(norms, kept, strict=True):
-            part.momentum = momentum
+        measure_norms(self.generator, self.decode, self.config.latent_dim, y, self.device)
+
+
+def measure_norms(generator: nn.Module, decode: Callable[[Tensor, Tensor | None], Tensor], latent_dim: int, y: Tensor | None, device: torch.device) -> None:
+    """Batch statistics of a generator on latents of N(0, I), told what is said in y [N, K], batch after batch. It is in eval mode afterwards."""
+    norms = [part for part in generator.modules() if isinstance(part, nn.BatchNorm2d)]
+    kept = [part.momentum for part in norms]
+    for part in norms:
+        part.reset_running_stats()
+        part.momentum = None  # a plain mean over all batches
+    generator.train()
+    batches, size = REFRESHED_ON
+    random = torch.Generator().manual_seed(0)
+    for k in range(batches):
+        told = None if y is None else y[torch.arange(k * size, (k + 1) * size, device=y.device) % len(y)]
+        decode(torch.randn(size, latent_dim, generator=random).to(device), told)
+    generator.eval()
+    for part, momentum in zip(norms, kept, strict=True):
+        part.momentum = momentum
 
 
 def steepness(judge: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -149,12 +159,12 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Pictures [B, C, H, H] to one number each [B]; a condition is judged by projection (Miyato & Koyama 2018).
+    """Pictures [B, C, H, H] to one number each [B]; so many labels are judged by projection (Miyato & Koyama 2018).
 
     Without batch normalisation, which a penalty on single gradients forbids (Gulrajani et al. 2017, section 4).
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, labels: int = 0):
         super().__init__()
         channels = _channels(config)
         steps = [config.image_shape[0], *channels[1:], 2 * channels[-1]]
@@ -162,7 +172,7 @@ class Critic(nn.Module):
         side = grid_sides(config.image_shape[-1])[-1] // 2
         self.grid = nn.Sequential(*layers, nn.Conv2d(steps[-1], steps[-1] // 2, 1), nn.LeakyReLU(0.2), nn.Flatten())
         self.judge = nn.Linear(steps[-1] // 2 * side**2, 1)
-        self.told = nn.Linear(len(config.conditions), self.judge.in_features, bias=False) if config.conditions else None
+        self.told = nn.Linear(labels, self.judge.in_features, bias=False) if labels else None
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         seen = self.grid(x)

@@ -31,9 +31,10 @@ class Trainable(nn.Module):
         self.config = config
         self.image_shape: tuple[int, ...] = tuple(config.image_shape)
         self.conditions: tuple[str, ...] = tuple(config.conditions)
+        self.labels: tuple[str, ...] = tuple(getattr(config, "reads", ())) or self.conditions  # what its loss is told of training pictures
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
-        """Loss terms of one player on pictures x [B, C, H, W] in [-1, 1] with conditions y [B, K].
+        """Loss terms of one player on pictures x [B, C, H, W] in [-1, 1] with labels y [B, K].
 
         The key "loss" is minimised, the others are only plotted.
         """
@@ -60,11 +61,22 @@ class Trainable(nn.Module):
 
 
 @dataclass(frozen=True)
+class Level:
+    """A moment of the process: number t of T, and how much of the picture (alpha) and of the noise (sigma) is left."""
+
+    t: int
+    alpha: float
+    sigma: float
+
+
+@dataclass(frozen=True)
 class Step:
     """One moment of a path: time t, the picture x [B, C, H, W], and what led to the next one.
 
     x0 is the clean picture predicted from x, noise the predicted noise; mean is where the step
-    leads before the fresh noise is added (zero for a deterministic sampler).
+    leads before the fresh noise is added (zero for a deterministic sampler), of which spread is
+    the standard deviation. now and then are the moments from which and to which it leads; it is
+    step `number` of `of`. The picture at the end is a step from t = 0 to itself.
     """
 
     t: float
@@ -73,6 +85,11 @@ class Step:
     noise: Tensor
     mean: Tensor
     fresh: Tensor
+    now: Level
+    then: Level
+    spread: float
+    number: int
+    of: int
 
 
 class LatentModel(Trainable):
@@ -119,17 +136,16 @@ class LatentModel(Trainable):
         """The critic's judgement [B]; higher looks more real to it."""
         raise NotImplementedError
 
-    def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0,
-             guidance: float | None = None, seed: int = 0) -> Iterator[Step]:
-        """The steps from noise z to the picture, the last one included; what is left empty is the family's own choice."""
+    def path(self, z: Tensor, y: Tensor | None = None, **how) -> Iterator[Step]:
+        """The steps from noise z to the picture, the last one included; for `how` see `PathModel.path`."""
         raise NotImplementedError
 
     def back(self, x: Tensor, y: Tensor | None = None, steps: int = 0) -> Iterator[Tensor]:
         """`encode` a step at a time, the latents last; in one go where a family does not say how."""
         yield self.encode(x, y)
 
-    def solve(self, x: Tensor) -> None:
-        """Set the weights to the best ones for pictures x in one go, where a closed form exists."""
+    def solve(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Set what has a closed form to its best for pictures x, and for their labels y, in one go."""
         raise NotImplementedError
 
     @classmethod

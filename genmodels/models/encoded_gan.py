@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from ..knobs import knob
 from ..nets import ConvEncoder
 from . import _adversarial
+from ._copula import Copula
 
 
 @dataclass(frozen=True)
@@ -17,15 +18,27 @@ class Config(_adversarial.Config):
     encoder_width: int = knob(32, "channels of the encoder's convolutions", 4, 256)
     encoder_hidden: int = knob(256, "units between the encoder's grid and the latent", 8, 2048)
     faithful: float = knob(10.0, "weight of the pixels, beside that of the latents, in what the encoder learns", 0, 1000)
+    reads: tuple[str, ...] = knob((), "names of the attributes that the latent itself decides, each by a threshold on a direction of its own", 1, 60)
 
 
 class EncodedGAN(_adversarial.Adversarial):
-    """Train `critic` and `generator` in a first stage and `encoder` in a second; the critic is left behind then."""
+    """Train `critic` and `generator` in a first stage and `encoder` in a second; the critic is left behind then.
+
+    Where it `reads` attributes, a stage in closed form comes before: it fits thresholds on directions of the latent to the labels. The critic is told
+    the labels of a real picture, and of a made one those that are read off its latent; so the generator learns to show what its latent says, and a
+    push along such a direction changes the attribute. It is an auxiliary label (Mirza & Osindero 2014) that needs no input of its own.
+    """
 
     Config = Config
 
     def __init__(self, config: Config):
+        if config.reads and config.conditions:
+            raise ValueError("encoded_gan config: attributes are either said to the model (conditions) or read off the latent (reads), not both.")
+        if len(config.reads) > config.latent_dim:
+            raise ValueError(f"encoded_gan config: {len(config.reads)} attributes cannot be read off a latent of {config.latent_dim} numbers.")
         super().__init__(config)
+        if config.reads:
+            self.copula = Copula(len(config.reads), config.latent_dim)
         self.encoder = ConvEncoder(config.image_shape, config.encoder_width, 1, config.encoder_hidden, config.latent_dim, len(config.conditions))
 
     def players(self) -> dict[str, Iterable[nn.Parameter]]:
@@ -33,6 +46,23 @@ class EncodedGAN(_adversarial.Adversarial):
 
     def let_go(self) -> None:
         del self.critic
+        if self.config.reads:
+            del self.copula
+
+    def solve(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Thresholds and directions of the attributes, from labels y."""
+        if not self.config.reads:
+            raise ValueError("This GAN reads no attributes off its latents, so nothing of it has a closed form.")
+        self.copula.fit(y)
+
+    def _told(self, x: Tensor, y: Tensor | None, z: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """The labels of x, and what is read off z; of both the same is left unsaid."""
+        if not self.config.reads:
+            return super()._told(x, y, z)
+        known = (y != 0).float()
+        if self.training:
+            known = known * (torch.rand(len(y), 1, device=y.device) >= self.config.unsaid)
+        return y * known, self.copula(z) * known
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """A guess at the latent of a picture; descent from there brings it nearer (`latent.inversion`)."""

@@ -18,4 +18,4 @@ class GAN(_adversarial.Adversarial):
     Config = Config
 
     def score(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.judged(x, y)
+        return self.judged(x, self.said(y, x))

@@ -20,11 +20,11 @@ class Config:
     image_shape: tuple[int, int, int] = knob((1, 28, 28), "channels, height and width of a picture", 1, 256)
     latent_dim: int = knob(2, "numbers in the code", 1, 1024)
     width: int = knob(24, "channels of the convolutions", 4, 256)
-    depth: int = knob(1, "residual blocks in each half", 0, 8)
-    hidden: int = knob(128, "units between the grid and the code", 8, 2048)
+    depth: int = knob(1, "residual blocks in each half; with a critic, in the encoder alone", 0, 8)
+    hidden: int = knob(128, "units between the grid and the code; with a critic, in the encoder alone", 8, 2048)
     beta: float = knob(1.0, "weight of the KL term; higher is tidier and blurrier", 0, 100)
     likelihood: str = knob("bernoulli", "how pixels scatter around the decoded picture", choices=("bernoulli", "gaussian"))
-    realism: float = knob(0.0, "nats that a critic's opinion of decoded pictures weighs; above 0 they are sharper", 0, 100_000)
+    realism: float = knob(0.0, "nats that a critic's opinion of decoded pictures weighs; above 0 they are sharper, made by a generator as in a GAN", 0, 100_000)
     critic_width: int = knob(24, "channels of the critic's finest convolutions, where there is one", 4, 256)
     conditions: tuple[str, ...] = knob((), "names of the classes or attributes that both halves are told", 1, 60)
     unsaid: float = knob(0.1, "share of training pictures whose condition is withheld", 0, 1)
@@ -41,7 +41,7 @@ class VAE(LatentModel):
         self.latent_shape = (config.latent_dim,)
         shared = (config.image_shape, config.width, config.depth, config.hidden)
         self.encoder = ConvEncoder(*shared, 2 * config.latent_dim, len(config.conditions))
-        self.decoder = ConvDecoder(*shared, config.latent_dim, len(config.conditions))
+        self.decoder = _adversarial.Generator(config) if config.realism else ConvDecoder(*shared, config.latent_dim, len(config.conditions))
         if config.likelihood == "gaussian":
             self.log_std = nn.Parameter(torch.tensor(-1.0))  # one for all pixels (sigma-VAE, Rybkin et al. 2021)
         if config.realism:
@@ -57,6 +57,12 @@ class VAE(LatentModel):
     def let_go(self) -> None:
         if self.config.realism:
             del self.critic
+
+    @torch.no_grad()
+    def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
+        """A decoder that plays against a critic is normalised by batches, like every generator here."""
+        if self.config.realism:
+            _adversarial.measure_norms(self.decoder, self.decode, self.config.latent_dim, y, self.device)
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Normal:
         mean, log_std = self.encoder(x, self.said(y, x)).float().chunk(2, dim=1)

@@ -68,7 +68,7 @@ class Trainer:
             if stage is not self.stage:
                 self.start(stage)
             if stage.method == "closed form":
-                self.model.solve(self.images.floats(slice(None)))
+                self.model.solve(self.images.floats(slice(None)), self._labels(slice(None)))
                 self.average.load_state_dict(self.model.state_dict())
                 self.step += stage.steps
                 yield Progress(self.step, {})
@@ -84,7 +84,7 @@ class Trainer:
     def start(self, stage: Stage) -> None:
         """Make the optimizers of a stage. Called by the loop, and before a state is loaded."""
         owned = self.model.players()
-        if unknown := sorted(set(stage.players) - set(owned)):
+        if stage.method == "adam" and (unknown := sorted(set(stage.players) - set(owned))):
             raise ValueError(f"This family has no player {unknown[0]!r:.40}; a stage can train {', '.join(owned)}.")
         self.optimizers = {} if stage.method == "closed form" else {
             player: torch.optim.Adam(owned[player], stage.rate, betas=(stage.momentum, 0.99), fused=True)
@@ -105,7 +105,7 @@ class Trainer:
         part = slice(None, measured_on)
         for target, source in zip(*self._copied, strict=True):  # counters cannot be averaged
             target.copy_(source)
-        self.average.refresh(self.images.floats(part), self.images.one_hot(part) if self.model.conditions else None)
+        self.average.refresh(self.images.floats(part), self._labels(part))
         return self.average
 
     def _update(self, stage: Stage, done: int) -> dict[str, Tensor]:
@@ -113,7 +113,7 @@ class Trainer:
         x = self.images.floats(index).to(memory_format=torch.channels_last)
         if self.recipe.flip:
             x = torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5, x, x.flip(3))
-        y = self.images.one_hot(index) if self.model.conditions else None
+        y = self._labels(index)
         losses, bad = {}, torch.zeros((), device=self.device)
         for player, optimizer in self.optimizers.items():
             terms = self._gradients(player, optimizer, x, y)
@@ -129,6 +129,10 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(*self._followed, 1 - decay)
         return losses
+
+    def _labels(self, index: Tensor | slice) -> Tensor | None:
+        """What the model is told of training pictures; None where it takes nothing."""
+        return self.images.one_hot(index) if self.model.labels else None
 
     def _read(self, late: int) -> None:
         """Look at how the steps went, all but the latest few. Diverged where too many in a row were bad."""

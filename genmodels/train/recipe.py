@@ -69,8 +69,9 @@ def plan_from(values: dict) -> Plan:
     data = dataset(name, model.image_shape, model.conditions)
     if tuple(model.image_shape) != tuple(data.IMAGE_SHAPE):
         raise ValueError(f"The pictures of {name} are {data.IMAGE_SHAPE}, the model expects {tuple(model.image_shape)}.")
-    if model.conditions and tuple(model.conditions) != tuple(data.CLASSES):
-        raise ValueError(f"The conditions must be the classes of {name}: {', '.join(data.CLASSES)}.")
+    for labels in (model.conditions, getattr(model, "reads", ())):
+        if labels and tuple(labels) != tuple(data.CLASSES):
+            raise ValueError(f"The conditions must be the classes of {name}: {', '.join(data.CLASSES)}.")
     for stage in recipe.stages:
         if stage.method == "closed form" and not (issubclass(FAMILIES[family], LatentModel) and FAMILIES[family].can("solve")):
             raise ValueError(ABILITIES["solve"])
