@@ -3,6 +3,7 @@
 import { modelNamed, shortTitle, usable } from "./catalogue.js";
 import { make, refill } from "./dom.js";
 import { createOwnCard } from "./owncard.js";
+import { createNeighbours } from "./neighbours.js";
 import { ownPicture } from "./ownstate.js";
 import { createRepairing } from "./repairing.js";
 import { MOST_THROUGH, choose, chosen, onChange } from "./store.js";
@@ -28,8 +29,8 @@ function through(models) {
  * @returns {{show: (own: import("./ownstate.js").Own|null) => void}} */
 export function mountOwnResults(place) {
   const chips = make("div", { class: "lp-ownmodels", role: "group", "aria-label": "Models that look at your picture" }), list = make("div", { class: "lp-owncards", "data-testid": "own-cards" });
-  const repairing = createRepairing(), head = make("div", { class: "lp-row lp-ownhead", hidden: true }, make("span", {}, "Look at it through"), chips);
-  place.replaceChildren(head, list, repairing.element);
+  const repairing = createRepairing(), neighbours = createNeighbours(), head = make("div", { class: "lp-row lp-ownhead", hidden: true }, make("span", {}, "Look at it through"), chips);
+  place.replaceChildren(head, list, neighbours.element, repairing.element);
   const cards = new Map();
   let picture = null, turn = 0, drawn = "";
 
@@ -49,6 +50,7 @@ export function mountOwnResults(place) {
       if (one.turn !== picture.turn) [one.turn] = [picture.turn, one.card.show(picture.pixels)];
     }
     refill(list, now.map(({ name }) => cards.get(name).card.element));
+    neighbours.show(modelNamed(chosen().model) ?? now[0], picture.pixels);
     repairing.show(picture.pixels, now.some(({ steps, heavy }) => !steps && !heavy) ? [...now, ...models.filter((model) => !now.includes(model))] : models);
   }
 
