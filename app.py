@@ -20,8 +20,11 @@ from genmodels.engine import Engine
 from genmodels.hub import Shelf
 from genmodels.ui import TITLE, page
 from genmodels.ui.classroom import Classroom
+from genmodels.ui.live.cleaning import Cleaning
 from genmodels.ui.live.head import Place
 from genmodels.ui.live.intake import Intake
+from genmodels.ui.live.neighbours import Neighbours
+from genmodels.ui.live.path import NoiseRoad, PathRoad
 from genmodels.ui.live.routes import LiveRoutes
 from genmodels.ui.live.shelf import ShelfRoad
 from genmodels.ui.live.taking import Taking
@@ -44,6 +47,7 @@ class Settings:
     port: int
     hosts: tuple[str, ...]
     data: Path
+    pictures: Path | None
     model: str
     title: str
     tabs: tuple[str, ...]
@@ -63,7 +67,7 @@ def settings() -> Settings:
     return Settings(
         host=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0" if space else "127.0.0.1"), port=port,
         hosts=_names(os.environ.get("HOSTS", "")) + _names(os.environ.get("SPACE_HOST", "")),
-        data=Path(os.environ.get("DATA_DIR") or kept).resolve(),
+        data=Path(os.environ.get("DATA_DIR") or kept).resolve(), pictures=Path(pictures).resolve() if (pictures := os.environ.get("PICTURES")) else None,
         model=os.environ.get("MODEL") or FIRST, title=os.environ.get("TITLE") or TITLE, tabs=_names(os.environ.get("TABS", "")),
         space=space, lent=os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"), sign_in=bool(space and os.environ.get("OAUTH_CLIENT_ID")))
 
@@ -91,12 +95,16 @@ def run(asked: Settings, in_class: bool) -> int:
     shelf = Shelf(asked.data / "fetched")
     engine = Engine(CHECKPOINTS, asked.data / "checkpoints", shelf.folder, device="zero" if asked.lent else None, cache=asked.data / "cache")
     on_the_hub, host, on_open = "/" in asked.model, asked.host, []
+    if asked.pictures and not asked.pictures.is_dir():
+        raise ValueError(f"PICTURES must name a folder with data sets such as mnist.npz, not {asked.pictures}.")
     if not on_the_hub and asked.model not in (FIRST, *engine.names()):
         raise ValueError(f"There is no model {asked.model!r}; there are {', '.join(engine.names())}. One on the Hugging Face Hub is named owner/name.")
     place = Place(asked.space, asked.data.is_relative_to(STORAGE), asked.model if on_the_hub else "")
     blocks = page(engine, FIRST if on_the_hub else asked.model, asked.title, asked.tabs, place)
     hub = ShelfRoad(shelf, engine, classroom=in_class, sign_in=asked.sign_in)
-    roads, on_stop = {"hub": hub, "take": Taking(engine), "directions": Workshop(engine), "own": (own := Intake(engine))}, [hub.close, own.close]
+    roads = {"hub": hub, "take": Taking(engine), "directions": Workshop(engine), "own": (own := Intake(engine)), "clean": Cleaning(engine),
+             "neighbours": Neighbours(engine, asked.pictures), "path": PathRoad(engine), "noise": NoiseRoad(engine)}
+    on_stop = [hub.close, own.close]
     if on_the_hub:
         wish = roads["wish"] = Wish(shelf, asked.model)
         wish.start()

@@ -1,15 +1,17 @@
-"""Sampling by diffusion: DDIM beside diffusers, seconds through the engine, and the steps that the second-order solver needs.
+"""Sampling by diffusion: DDIM beside diffusers, seconds through the engine, people who ask at once, and the steps that the second-order solver needs.
 
-python bench/sampling.py                      all four parts
-python bench/sampling.py --parts engine steps some of them; nets and loops need what requirements-diffusers.txt names
+python bench/sampling.py                      all five parts
+python bench/sampling.py --parts people steps some of them; nets and loops need what requirements-diffusers.txt names
 
 nets    our U-Net and our sampler beside UNet2DModel and DDIMPipeline, from noise to pixels: the same scales and channels, about as many
         weights. diffusers runs as it is made, and channels last, as its guide to speed advises.
-loops   the same UNet2DModel in both samplers, so that only their loops differ.
+loops   the same UNet2DModel in both samplers, so that only their loops differ; said as the ratio of our loop to diffusers'.
 engine  a bundled model, asked through the engine for sixteen pictures of given classes in 20 steps, with the guidance of its config.
+people  1, 4 and 16 people ask the engine at once, each for one picture with a class, a number of steps, a sampler and a guidance of their own,
+        beside the same requests one after another.
 steps   what `python -m genmodels.evaluate` measured: the least steps of DPM-Solver++ that are as good as 50 of DDIM.
 
-nets and loops run in turns within one run, in float32, with the same threads: OMP_NUM_THREADS says how many, 1 unless it is set.
+nets, loops and people run in turns within one run, in float32, with the same threads: OMP_NUM_THREADS says how many, 1 unless it is set.
 """
 
 import os
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import wait
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -41,6 +44,7 @@ from genmodels.models import MODELS, LatentModel, to_pixels
 ROOT = Path(__file__).parents[1]
 LEAST = 1.0  # of diffusers' pictures per second
 NOISE = 0.03  # by how much two runs of one loop differ
+PEOPLE = (1, 4, 16)
 SECONDS, ASKED_STEPS, ASKED = 3.0, 20, 16  # for so many steps and pictures through the engine
 MOST_STEPS, COMPARED_STEPS = 15, "50"  # of the second-order solver, to be as good as so many of DDIM
 SIDE, TIMES, CHANNELS = 28, 1000, (16, 32, 64)
@@ -144,6 +148,37 @@ def engine(args: argparse.Namespace) -> bool:
     return reached
 
 
+def people(args: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        running = Engine(args.checkpoints, device=args.device, cache=Path(folder))
+        try:
+            return all([report(f"people: {count} at once on {running.device_name}, each for one picture of {args.name} in their own way",
+                               race(askers(running, args.name, count), units=1, pictures=count, rounds=args.rounds),
+                               [Bar("at once", "one after another", LEAST - NOISE)]) for count in PEOPLE])
+        finally:
+            running.close()
+
+
+def askers(running: Engine, name: str, count: int) -> dict[str, Contestant]:
+    """The same requests of so many people, each after the answer to the one before, and all of them at once."""
+    z, kinds, samplers = running.prior(name, count, 0), len(running.blueprint(name).conditions), running.blueprint(name).SAMPLERS
+    y = np.eye(kinds, dtype=np.float32)[np.arange(count) % kinds] if kinds else None
+    ways = [Sampling(samplers[k % len(samplers)], ASKED_STEPS - 5 + k % 11, guidance=1.0 + k % 3 if kinds else None) for k in range(count)]
+
+    def ask(k: int):
+        return running.submit("decode", name, z[k:k + 1], None if y is None else y[k:k + 1], ways[k], whose=k)
+
+    def after(times: int) -> None:
+        for k in list(range(count)) * times:
+            ask(k).result()
+
+    def at_once(times: int) -> None:
+        for _ in range(times):
+            wait([ask(k) for k in range(count)])
+
+    return {"one after another": after, "at once": at_once}
+
+
 def steps(args: argparse.Namespace) -> bool:
     metrics = find(args.checkpoints)[args.name].metrics()
     if not (rows := by_steps(metrics)):
@@ -163,8 +198,8 @@ def least_steps(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> in
     return min((int(count) for count, row in measured["dpm++"].items() if row["fd_ratio"] <= good), default=None)
 
 
-PARTS = {"nets": nets, "loops": loops, "engine": engine, "steps": steps}
-BESIDE, BUNDLED = {"nets", "loops"}, {"engine", "steps"}
+PARTS = {"nets": nets, "loops": loops, "engine": engine, "people": people, "steps": steps}
+BESIDE, BUNDLED = {"nets", "loops"}, {"engine", "people", "steps"}
 
 
 def asked(arguments: list[str] | None) -> argparse.Namespace:
@@ -173,12 +208,13 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=50, help="of DDIM")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where people's pictures are made")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", help="where checkpoint folders lie")
     parser.add_argument("--name", default="mnist-diffusion", help="the bundled model that is asked")
     args = parser.parse_args(arguments)
     if BESIDE & set(args.parts) and not find_spec("diffusers"):
         parser.error("diffusers is not installed here: pip install --no-deps -r requirements-diffusers.txt, "
-                     "or leave it out with --parts engine steps")
+                     "or leave it out with --parts engine people steps")
     if BUNDLED & set(args.parts) and args.name not in find(args.checkpoints):
         parser.error(f"there is no model {args.name} in {args.checkpoints}; leave it out with --parts nets loops")
     return args

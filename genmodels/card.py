@@ -16,6 +16,7 @@ from .models import LatentModel
 
 PARTS = ("measured", "trained")  # of a card, that every evaluation writes again; the rest is a person's to change
 LARGEST_PICTURE = 13_000  # bytes; two of them beside the weights must fit into a checkpoint of 1 MB
+SHOWN = 7  # moments of those that were measured
 LARGE, LARGEST_LARGE = 48, 100_000  # pixels of a side from which on a sheet may be larger, and by how much
 MEASURES = {  # key in metrics.json -> what it says, and how it is written
     "mse": ("mean squared error per pixel of pictures as they are shown, pixels in [0, 1]", "{:.5f}"),
@@ -54,6 +55,8 @@ WAYS = {  # row of "generated" or "beside" -> its title; {} are its own settings
     "normal": "N(0, I)", "gaussian": "full Gaussian", "mixture": "mixture of Gaussians", "shortened": "latents x {length:g}",
     "halves": "two halves of the test set", "train": "training pictures", "pca": "PCA-{size}, Gaussian", "pca_mixture": "PCA-{size}, mixture",
 }
+CLEANED = 0.5  # the level of corruption that is told
+SPOILED = {"gaussian": "Gaussian noise", "saltpepper": "salt and pepper", "masking": "masking", "block": "a missing block", "blur": "blur"}
 GROUPS = {  # keys that hold one number per name
     "balanced": ("balanced accuracy of {}", "{:.1%}"),
     "recall": ("share of the class {} that is recognised", "{:.1%}"),
@@ -101,9 +104,35 @@ def by_steps(metrics: Mapping) -> list[list[str]]:
     rows = {sampler: row for sampler, row in metrics.get("fd_by_steps", {}).items() if sampler != "samples"}
     if not rows:
         return []
-    steps = list(next(iter(rows.values())))
+    steps = sorted({count for row in rows.values() for count in row}, key=int)
     form = MADE["fd_ratio"][1]
-    return [["steps", *steps]] + [[sampler, *(form.format(row[count]["fd_ratio"]) for count in steps)] for sampler, row in rows.items()]
+    return [["steps", *steps]] + [[sampler, *(form.format(row[count]["fd_ratio"]) if count in row else "-" for count in steps)]
+                                  for sampler, row in rows.items()]
+
+
+def by_moment(metrics: Mapping) -> list[list[str]]:
+    """How well a net predicts at some moments of t, as rows of text: a heading, then noise and picture; empty where that was not measured."""
+    if not (found := metrics.get("noise", {}).get("by_t")):
+        return []
+    shown = sorted({round(k * (len(found["t"]) - 1) / (SHOWN - 1)) for k in range(SHOWN)})
+    return [["t", *(str(found["t"][k]) for k in shown)], ["mean squared error of the noise", *(f"{found['noise'][k]:.3g}" for k in shown)],
+            ["of the picture, pixels in [0, 1]", *(f"{found['x0'][k]:.3g}" for k in shown)]]
+
+
+def round_trips(metrics: Mapping) -> list[list[str]]:
+    """What is lost on the way to the noise and back, as rows of text: a heading, then a measure each; empty where that was not measured."""
+    rows = metrics.get("noise", {}).get("round_trip", {}).get("by_steps", {})
+    return [["steps back, and as many forth", *rows], ["PSNR, dB", *(f"{row['psnr']:.1f}" for row in rows.values())],
+            ["mean absolute error, grey levels", *(f"{row['error']:.2f}" for row in rows.values())]] if rows else []
+
+
+def cleaned(metrics: Mapping) -> list[list[str]]:
+    """What is left of noise at CLEANED as rows of text: a heading, then a corruption each; empty where that was not measured."""
+    if not (found := metrics.get("cleaning")):
+        return []
+    at, ways = found["levels"].index(CLEANED), {"noisy": "left as it is", "model": "by the model", "median": "median", "nlm": "non-local means"}
+    return [["mean PSNR, dB", *(title for way, title in ways.items() if way in found)],
+            *([SPOILED[kind], *(f"{found[way][kind][at]:.2f}" for way in ways if way in found)] for kind in found["model"])]
 
 
 def pushed(metrics: Mapping) -> list[list[str]]:
@@ -133,6 +162,20 @@ def table(metrics: Mapping) -> str:
         few = metrics["fd_by_steps"]["samples"]
         parts += ["The Frechet distance as a multiple of PCA-16 with a mixture, by sampler and number of steps "
                   f"({few:,} pictures each, which makes it larger than above).", _markdown(rows)]
+        parts += ["![Frechet distance by the number of steps, a line for each sampler.](steps.png)"] if "noise" in metrics else []
+    if rows := by_moment(metrics):
+        noise = metrics["noise"]
+        parts += [f"What the net predicts of {noise['by_t']['pictures']:,} test pictures drowned in noise up to t of {noise['times']:,}, without guidance:",
+                  _markdown(rows), "![A made picture under ever less noise, and below what the net takes for the picture in it.](learned.png)"]
+    if rows := round_trips(metrics):
+        parts += [f"Of {metrics['noise']['round_trip']['pictures']:,} test pictures that went back to their noise and came forth again "
+                  f"({metrics['noise']['round_trip']['sampler']}, without guidance):", _markdown(rows)]
+    if rows := cleaned(metrics):
+        found = metrics["cleaning"]
+        beside = "Median and non-local means are those of scikit-image, each with the settings that were best on training pictures."
+        parts += [f"{found['pictures']:,} test pictures, corrupted at the level {CLEANED:g} and cleaned. The level is the standard deviation of Gaussian "
+                  "noise where black is 0 and white 1, cut to what can be shown; else the share of the pixels, of the area, or of the widest blur. "
+                  + (beside if "margin" in found else "The model did not learn to clean."), _markdown(rows)]
     if rows := pushed(metrics):
         found = metrics["pushes"]
         parts += [f"Random pictures that lack an attribute, after a push of {found['sigmas']:g} sigmas along its direction, as a second classifier judges that "

@@ -8,6 +8,7 @@ import torch
 
 from bench import sampling, training
 from bench.race import Bar, race, ratio, report
+from genmodels.engine import Engine
 from genmodels.models.gan import GAN
 
 from .conftest import DIGITS, save_tiny, tiny_model
@@ -124,6 +125,24 @@ def test_sampling_says_how_long_the_engine_takes_and_how_many_steps_are_needed(n
     said = lines(capsys)
     assert "16 pictures of mnist-diffusion in 20 steps" in said[0] and " s, the first time " in said[1]
     assert said[3].split() == ["steps", needed, "50"] and said[4].split()[0] == "ddim" and f"dpm++ with {needed} steps" in said[-1]
+
+
+def test_people_who_ask_at_once_stand_beside_the_same_one_after_another(bundle, capsys):
+    missed = sampling.main(["--parts", "people", "--rounds", "1", "--checkpoints", str(bundle)])
+    said = lines(capsys)
+    assert [int(line.split()[1]) for line in said if line.startswith("people: ")] == [1, 4, 16] and "mnist-diffusion" in said[0]
+    assert len(verdicts(said)) == 3 and all("at once / one after another" in line for line in said if "(bar: " in line)
+    assert missed == int("MISSED" in verdicts(said))
+
+
+def test_each_of_those_people_asks_in_a_way_of_their_own(bundle):
+    engine, asked = Engine(bundle, device="cpu"), []
+    submit = engine.submit
+    engine.submit = lambda *given, whose: asked.append((whose, given[4])) or submit(*given, whose=whose)
+    for work in sampling.askers(engine, "mnist-diffusion", 4).values():
+        work(1)
+    engine.close()
+    assert asked[:4] == asked[4:] and len({options for _, options in asked}) == len({whose for whose, _ in asked}) == 4
 
 
 def test_steps_that_were_never_measured_are_a_sentence(bundle):

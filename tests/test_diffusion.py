@@ -117,7 +117,8 @@ def test_fresh_noise_depends_on_the_latent_and_the_seed_alone():
 def test_the_posterior_of_one_step_is_that_of_ho_et_al(ideal):
     now, then = ideal.levels()[501], ideal.levels()[500]
     beta = float(betas_of(ideal.config)[500])
-    seen = ideal._look(noise_from(ideal, 2), now, None, 1.0, cut=False)
+    x = noise_from(ideal, 2)
+    seen = ideal._seen(now, x, ideal.predict_noise(x, torch.full((2,), now.t)), cut=False)
     mean, spread = UPDATES["ddpm"](seen, then, None, 0.0)
     expected = (then.alpha * beta * seen.x0 + (1 - beta) ** 0.5 * then.sigma**2 * seen.x) / now.sigma**2  # equation 7
     assert torch.allclose(mean, expected, atol=1e-4)

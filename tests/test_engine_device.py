@@ -112,7 +112,7 @@ def test_a_model_of_many_steps_is_never_traced_nor_exported(tmp_path):
     engine.close()
 
 
-def test_long_work_goes_on_with_half_of_it_when_memory_is_short(tmp_path, monkeypatch):
+def test_a_path_goes_on_with_half_of_it_when_memory_is_short(tmp_path, monkeypatch):
     save_tiny(tiny_model("diffusion", steps=6), tmp_path / "diffusion")
     engine = Engine(tmp_path, device="cpu")
     z = engine.prior("diffusion", 4, 2)
@@ -127,5 +127,5 @@ def test_long_work_goes_on_with_half_of_it_when_memory_is_short(tmp_path, monkey
 
     monkeypatch.setattr(Diffusion, "predict_noise", small)
     assert close_to(engine.decode("diffusion", z), expected)
-    assert [size for size in sizes if size > 1] == [4] * 4 + [2] * 12  # one alone is how a model that is loaded again is tried
+    assert sizes == [4] * 4 + [2] * 6  # from where it was
     engine.close()

@@ -12,6 +12,7 @@ import torch
 from genmodels.checkpoint import BadCheckpoint, Checkpoint
 from genmodels.engine import Engine, Sampling, _known, _memory
 from genmodels.engine._device import STEP
+from genmodels.engine._jobs import Job
 from genmodels.engine._memory import free_memory
 from genmodels.models.diffusion import Diffusion
 
@@ -197,7 +198,7 @@ def test_a_step_has_as_many_rows_as_are_quick_and_at_first_one(paths, monkeypatc
 def test_what_was_learned_of_many_rows_is_not_forgotten_for_a_few(paths):
     paths.decode("diffusion", paths.prior("diffusion", 4, 0))
     [loaded], device = paths._device.memory.loaded.values(), paths._device
-    job = type("Asked", (), {"checkpoint": paths.checkpoint("diffusion"), "kind": ("", "", "decode", True, None), "long": True})
+    job = Job(paths.checkpoint("diffusion"), "decode", paths.prior("diffusion", 1, 0), long=True, walks=True)
     device.learn(job, 1, [STEP / 4] * 8)
     assert device.room(job) == 4
     device.learn(job, 1, [STEP / 2] * 8)

@@ -1,7 +1,6 @@
 """Long work: models of many steps and inversion, between whose steps everybody else is answered."""
 
 import threading
-from concurrent.futures import wait
 
 import numpy as np
 import pytest
@@ -78,16 +77,27 @@ def test_neighbours_change_no_picture_of_many_steps(engine, options):
     assert close_to(engine.decode("diffusion", z, options=options), alone)
 
 
-def test_requests_with_equal_options_run_in_one_batch_and_others_in_their_own(engine, looks):
-    z = engine.prior("diffusion", 4, 1)
-    hindrance = engine.submit("decode", "diffusion", z[:1], options=LONG)
-    looks.begun.wait(10)
-    asked = [engine.submit("decode", "diffusion", z[k:k + 1], options=Sampling(steps=5 if k < 3 else 6)) for k in range(4)]
-    assert not wait(asked, 30).not_done
-    hindrance.cancel()
-    assert looks.count(3) <= 5 and sum(looks) - looks.count(1) in (15, 10, 0)  # what came within one moment went together
-    alone = [engine.decode("diffusion", z[k:k + 1], options=Sampling(steps=5 if k < 3 else 6)) for k in range(4)]
-    assert close_to(np.concatenate([future.result() for future in asked]), np.concatenate(alone))
+def test_requests_of_one_moment_run_in_one_batch_each_with_its_own_way(engine, looks):
+    z, y = engine.prior("cdiffusion", 4, 1), np.eye(10, dtype=np.float32)[[3, 7, 1, 4]]
+    ways = [Sampling("ddim", 20), Sampling("ddpm", 21, seed=5), Sampling("dpm++", 22, guidance=1.0), Sampling("ddim", 23, 0.7, 3.5, 6)]
+    for _ in range(3):  # so that it is known how many rows are quick
+        engine.decode("cdiffusion", z, y, Sampling(steps=9))
+    alone = np.concatenate([engine.decode("cdiffusion", z[k:k + 1], y[k:k + 1], ways[k]) for k in range(4)])
+    looks.clear()
+    asked = [engine.submit("decode", "cdiffusion", z[k:k + 1], y[k:k + 1], ways[k]) for k in range(4)]
+    assert close_to(np.concatenate([future.result(30) for future in asked]), alone)
+    assert sum(looks) == 20 + 21 + 22 + 23 and looks.count(4) >= 10 and max(looks) == 4
+
+
+def test_a_request_joins_paths_that_are_under_way_and_tasks_go_together(engine, looks):
+    z, pixels = engine.prior("diffusion", 2, 1), np.full((1, 8, 8, 1), 90, np.uint8)
+    alone = engine.decode("diffusion", z[:1], options=Sampling(steps=30)), engine.encode("diffusion", pixels)
+    engine.decode("diffusion", engine.prior("diffusion", 4, 1))
+    long = engine.submit("decode", "diffusion", z[1:], options=LONG)
+    looks.clear()
+    others = engine.submit("decode", "diffusion", z[:1], options=Sampling(steps=30)), engine.submit("encode", "diffusion", pixels)
+    assert close_to(others[0].result(30), alone[0]) and np.allclose(others[1].result(30), alone[1], atol=1e-3)
+    assert not long.done() and long.cancel() and looks.count(3) > 20
 
 
 def test_a_slider_is_answered_before_a_long_request_ends(engine, looks):
@@ -151,7 +161,7 @@ def test_a_long_request_of_many_pictures_goes_piece_by_piece(engine, looks):
 def test_an_error_of_long_work_reaches_its_own_cause_only(engine, looks):
     hindrance = engine.submit("decode", "diffusion", engine.prior("diffusion", 1, 0), options=Sampling(steps=60))
     looks.begun.wait(10)
-    options = Sampling(steps=60)  # the same kind: they wait for the first one's end, and go together
+    options = Sampling(steps=60)  # they go together
     bad = engine.submit("decode", "diffusion", np.full((1, 1, 8, 8), 3e38), options=options)
     good = engine.submit("decode", "diffusion", engine.prior("diffusion", 1, 7), options=options)
     with pytest.raises(FloatingPointError, match="not finite"):

@@ -308,8 +308,8 @@ def test_a_foreign_model_without_its_library_is_listed_with_one_sentence(saved, 
 
 def test_loading_a_model_of_many_steps_takes_one_of_them(saved, monkeypatch):
     looks = []
-    look = FAMILIES["unet2d"]._look
-    monkeypatch.setattr(FAMILIES["unet2d"], "_look", lambda self, *given, **more: looks.append(1) or look(self, *given, **more))
+    look = FAMILIES["unet2d"].look
+    monkeypatch.setattr(FAMILIES["unet2d"], "look", lambda self, *given, **more: looks.append(1) or look(self, *given, **more))
     saved.load()
     assert len(looks) == 1
 

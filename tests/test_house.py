@@ -16,7 +16,7 @@ import install
 
 MB = 2**20
 PICTURES = ("checkpoints/*/samples.png", "checkpoints/*/manifold.png", "checkpoints/*/path.png", "checkpoints/*/walks.png",
-            "checkpoints/*/again.png", "checkpoints/*/atlas.npz",  # made by the models
+            "checkpoints/*/again.png", "checkpoints/*/learned.png", "checkpoints/*/steps.png", "checkpoints/*/atlas.npz",  # made by the models
             "checkpoints/*/samplers.npz", "checkpoints/*/features.npz", "checkpoints/*/typical.npz", "genmodels/intake/eyes.npz",  # numbers
             "assets/icons/*", "assets/screenshot.png")
 REGISTRIES = [f"{head}.{tail}" for head, tail in (  # in two parts, so that this file may hold them

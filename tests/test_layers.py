@@ -11,9 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-GROUND = "registry knobs nets normal"
+GROUND = "registry knobs nets normal corruptions"
 MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may import beside itself; from the ground up
-    "registry": "", "knobs": "", "nets": "", "normal": "", "client": "", "pictures": "",
+    "registry": "", "knobs": "", "nets": "", "normal": "", "corruptions": "", "filters": "", "client": "", "pictures": "",
     "models": GROUND,
     "datasets": "client pictures registry knobs normal",
     "intake": "pictures datasets",
@@ -28,7 +28,7 @@ MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may imp
     "card": f"checkpoint classifier models datasets latent {GROUND}",
     "first_atlas": f"checkpoint kept datasets latent models {GROUND}",
     "hub": f"export first_atlas client checkpoint card formats classifier models {GROUND}",
-    "evaluate": f"card kept checkpoint classifier models datasets latent {GROUND}",
+    "evaluate": f"filters card kept checkpoint classifier models datasets latent {GROUND}",
     "train": f"card checkpoint classifier models datasets latent evaluate {GROUND}",
     "engine": f"export answers checkpoint formats classifier models datasets latent {GROUND}",
     "program": f"hub engine client checkpoint latent models {GROUND}",
@@ -42,7 +42,7 @@ MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may imp
     "ui.ready": "ui.live",
     "ui.serve": "ui.gate ui.leaving ui.ready ui.shares ui.visitors ui.theme engine export train hub evaluate datasets latent knobs normal",
     "ui.endpoints": "ui.visitors program engine datasets",
-    "ui.live": "ui.theme ui.visitors pictures intake kept engine train hub evaluate datasets latent models knobs registry normal",
+    "ui.live": "corruptions filters ui.theme ui.visitors pictures intake kept engine train hub evaluate datasets latent models knobs registry normal",
     "ui.tabs": "ui.live ui.theme ui.serve engine train hub evaluate datasets latent models knobs registry normal",
     "ui": "ui.endpoints ui.gate ui.serve ui.theme ui.live ui.tabs engine train hub evaluate datasets latent models knobs registry normal",
     "app": "ui ui.serve ui.theme ui.live ui.classroom engine train hub evaluate",

@@ -85,6 +85,12 @@ def test_a_code_far_out_is_said_to_be_far_out(asked):
     assert far["typical"]["score"]["value"] > near["typical"]["score"]["value"]
 
 
+def test_the_length_of_a_code_stands_beside_that_of_random_latents(asked):
+    usual, far = (asked("read", "vae", PICTURE.tobytes() + np.array(code, "<f4").tobytes())["length"] for code in ([1, 1, 0.6], [3, 4, 0]))
+    assert far["value"] == pytest.approx(5) and far["usual"] == pytest.approx(1.538, abs=1e-3), "the median of chi with three degrees of freedom"
+    assert 0.45 < usual["exceeds"] < 0.55 and far["exceeds"] > 0.999
+
+
 def test_the_nearest_of_the_atlas_are_found_by_code_and_by_bits(asked, own):
     wanted = np.float32(np.float16(CODES[7]))
     found = asked("read", "vae", PICTURE.tobytes() + wanted.tobytes())["near"]

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from genmodels.engine import Engine, _tasks
 from genmodels.latent.points import resolve
 from genmodels.ui import page as whole_page
+from genmodels.ui.live.neighbours import Neighbours
 from genmodels.ui.live.ownpicture import OwnPicture
 from genmodels.ui.live.routes import LiveRoutes
 from genmodels.ui.serve import launch
@@ -50,7 +51,7 @@ def engine(made, tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(engine, tmp_path_factory, chromium):
     running = launch(whole_page(engine, "vae"), port=0, data_dir=tmp_path_factory.mktemp("data"), look=look(),
-                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads={"own": OwnPicture(engine)})])
+                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads={"own": OwnPicture(engine), "neighbours": Neighbours(engine, None)})])
     yield running.url.rstrip("/")
     running.close()
 
@@ -175,3 +176,11 @@ def test_on_a_phone_nothing_reaches_beyond_the_edge(show):
     page = show(width=390, height=844)
     reach = "Math.max(...[...document.querySelectorAll('.lp-owncard, .lp-owncard *, .lp-repair *')].map(one => one.getBoundingClientRect().right))"
     assert page.evaluate(reach) <= 390
+
+
+def test_the_nearest_training_pictures_stand_below_with_their_classes(show):
+    page = show()
+    page.wait_for_selector('[data-testid="neighbours"][aria-busy="false"] figure', timeout=60_000)
+    shown = page.locator('[data-testid="neighbours"] figcaption').all_text_contents()
+    assert len(shown) == 6 and set("".join(shown)) <= set("0123456789")
+    assert "A person is not looked for" in page.text_content('[data-testid="neighbours"] p')

@@ -17,6 +17,7 @@ from genmodels.engine import Engine
 from genmodels.models import MODELS
 from genmodels.train.recipe import Plan
 from genmodels.ui.live.intake import Intake
+from genmodels.ui.live.neighbours import Neighbours
 
 from .conftest import tiny_config, watched
 from .explore_page import reach, served
@@ -45,7 +46,7 @@ def engine(tmp_path_factory, chromium):
 @pytest.fixture(scope="module")
 def address(engine, tmp_path_factory):
     intake = Intake(engine)
-    with served(engine, "mnist-vae-16d", tmp_path_factory.mktemp("data"), {"own": intake}) as url:
+    with served(engine, "mnist-vae-16d", tmp_path_factory.mktemp("data"), {"own": intake, "neighbours": Neighbours(engine, None)}) as url:
         yield url
     intake.close()
 

@@ -15,6 +15,13 @@ export function farText({ distance, score }) {
   return `${far} ${score.value > score.threshold ? "The model has seen nothing like it: it is odd by the score that only 5 % of test pictures exceed." : "By its anomaly score it could be a test picture."}`;
 }
 
+/** The same of a code that was searched for: an encoder's codes are drawn towards the middle, so it is compared with what the prior draws. @param {import("./inverting.js").Reading["length"]} length */
+export function lengthText({ value, usual, exceeds }) {
+  const [long, half] = [value.toFixed(1), usual.toFixed(1)];
+  if (exceeds > 0.99) return `Its code is longer (${long}) than nearly all random latents (${half} is usual): it lies where the model has hardly been taught, and a walk from it may leave what it knows.`;
+  return `Its code is ${long} long, and ${shareText(exceeds)} of random latents are shorter (${half} is usual): it lies where the model was taught.`;
+}
+
 /** @param {import("./inverting.js").Reading["typical"]} typical @returns {HTMLElement} */
 export function createAnomaly(typical) {
   const odd = typical.score.value > typical.score.threshold;

@@ -15,7 +15,7 @@ export const liveUrl = (path) => new URL(path.replace(/^\/live\//, ""), LIVE).hr
  * @property {number} latent_dim all numbers of a latent @property {number[]} latent_shape @property {number[]} image_shape @property {string[]} conditions @property {string[]} classes @property {Object<string, true|string>} abilities
  * @property {number} parameters @property {string} hash @property {Object} metrics @property {string|null} classifier
  * @property {string[]} samplers what random points can be drawn from: normal, gaussian, mixture
- * @property {{samplers: string[], default: number, guidance: number|null}|null} steps null for a model of one step
+ * @property {{samplers: string[], default: number, guidance: number|null, times: number|null, betas: string, predicts: string}|null} steps null for a model of one step
  * @property {string|null} scaled "Truncation" or "Temperature" where latents may be scaled
  * @property {boolean} linear whether its pictures are linear in its latents: PCA
  * @property {string|null} onnx @property {string|null} atlas @property {boolean} browser @property {boolean} heavy a picture is a second's work @property {string} [error]

@@ -2,6 +2,7 @@
 
 import { fetched } from "./away.js";
 import { liveUrl } from "./catalogue.js";
+import { bytesOf, hearLines } from "./lines.js";
 
 /**
  * @typedef {{error: number, psnr: number|null, ssim: number|null}} Quality psnr is null for the very same picture
@@ -9,6 +10,7 @@ import { liveUrl } from "./catalogue.js";
  * @typedef {Object} Reading what a model makes of a picture; code is null where it has no encoder
  * @property {Float32Array|null} code @property {string|null} told the class that a conditional model was told @property {Uint8Array} picture [H, W, C]
  * @property {number} error @property {number|null} psnr @property {number} ssim @property {number} bytes of the code as float16
+ * @property {{value: number, usual: number, exceeds: number}} length of the code, beside that of draws of N(0, I): the share that is shorter
  * @property {({format: string, bytes: number, shrunk: number, picture: Uint8Array} & Quality)[]} files
  * @property {{among: number, distance: Measure, error: Measure, score: Measure}|null} typical
  * @property {{among: number, drawn: boolean, codes: {row: number, apart: number}[], bits?: string, hashed?: {row: number, apart: number}[]}|null} near
@@ -16,7 +18,6 @@ import { liveUrl } from "./catalogue.js";
  * @typedef {{step?: number, steps?: number, answers?: Answer[], beside?: ({title: string, picture: Uint8Array} & Quality)[], over?: boolean, problem?: string}} News
  */
 
-const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const unpacked = (one) => ({ ...one, ...(one.code && { code: new Float32Array(bytesOf(one.code).buffer) }), ...(one.picture && { picture: bytesOf(one.picture) }) });
 const road = (what, model, query = "") => liveUrl(`own/${what}/${encodeURIComponent(model.name)}${query}`);
 
@@ -36,20 +37,10 @@ export async function readPicture(model, pixels, code = null, signal = undefined
  */
 export async function search(what, model, body, hear, signal, query = "") {
   const answer = await fetched(road(what, model, query), { method: "POST", body: new Blob(body), signal });
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let text = ""; ;) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error("The server ended this search before it was over; try it again.");
-    text += value;
-    const lines = text.split("\n");
-    text = lines.pop();
-    for (const line of lines) {
-      const news = JSON.parse(line);
-      if (news.problem) throw new Error(news.problem);
-      hear({ ...news, answers: news.answers?.map(unpacked), beside: news.beside?.map(unpacked) });
-      if (news.over) return;
-    }
-  }
+  await hearLines(answer, (news) => {
+    hear({ ...news, answers: news.answers?.map(unpacked), beside: news.beside?.map(unpacked) });
+    return news.over;
+  }, signal);
 }
 
 /** Whether codes of a model can be searched for by descent: one picture must be quick. @param {import("./catalogue.js").Model} model @returns {true|string} */

@@ -37,7 +37,7 @@ export function createMaking(card, { onScale }) {
 }
 
 /** A line of the card: a name, a control, what it says. Greyed out it says why when it is pressed. */
-function row(key, control, output) {
+export function row(key, control, output) {
   const name = make("span");
   let reason = "";
   const element = make("label", { class: `lp-${key}`, onclick: () => reason && say(reason) }, name, control, output);
@@ -50,7 +50,8 @@ function row(key, control, output) {
   } };
 }
 
-function slider(testId, range, onMove, onRelease) {
+/** A line with a slider. @param {string} testId */
+export function slider(testId, range, onMove, onRelease) {
   const output = make("output", { "aria-live": "off" });
   let digits = 0;
   const input = make("input", { type: "range", ...range, "data-testid": testId,

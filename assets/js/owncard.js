@@ -1,7 +1,7 @@
 // One model's card of an own picture: what it makes of it, where that differs, how far out the code lies, files of as many bytes, and the ways on.
 
 import { shortTitle } from "./catalogue.js";
-import { createAnomaly, farText } from "./anomaly.js";
+import { createAnomaly, farText, lengthText } from "./anomaly.js";
 import { make, say } from "./dom.js";
 import { errorScale, paintBytes, paintError } from "./errormap.js";
 import { canSearch, qualityText, readPicture, search } from "./inverting.js";
@@ -81,7 +81,7 @@ export function createOwnCard(model) {
     code = found.code;
     picturesOf(found.picture, found);
     const seen = told === "" ? "" : ` It was told that this is ${model.classes[+told] ?? told}, as the classifier sees it.`;
-    const far = found.typical ? farText(found.typical) : "Nobody has measured what is usual for its test pictures, so how far out this lies is not known.";
+    const far = from ? lengthText(found.length) : found.typical ? farText(found.typical) : "Nobody has measured what is usual for its test pictures, so how far out this lies is not known.";
     words.textContent = `${from && element.dataset.state === "stopped" ? "Stopped; this is the best so far. " : ""}${far}${seen}`;
     filesOf(found);
     const open = rest.querySelector("details")?.open;

@@ -4,6 +4,7 @@ import { classifierNamed } from "./catalogue.js";
 import { make } from "./dom.js";
 import { isHidden } from "./lesson.js";
 import { paint, shapeOf } from "./paint.js";
+import { verdictOf } from "./verdict.js";
 
 const FINE = 100; // pixels: a picture of so many is worth the whole width
 
@@ -14,13 +15,14 @@ export function createPicture(testId) {
   const verb = make("span"), seen = make("div", { class: "lp-seen" }, verb, name, sure, bars);
   const aloud = make("span", { class: "lp-aloud", "aria-live": "polite" }), made = make("span", { class: "lp-made", hidden: true });
   const element = make("div", { class: "lp-picture" }, make("div", { class: "lp-frame" }, canvas, made), seen, aloud);
-  let classes = [], spans = [], many = false; // many: a picture has any number of attributes
+  let classifier = "", classes = [], spans = [], many = false; // many: a picture has any number of attributes
 
   /** Which model the picture is of. @param {import("./catalogue.js").Model} model */
   function of(model) {
-    const classifier = model.classifier && classifierNamed(model.classifier);
-    classes = classifier ? classifier.classes : [];
-    many = classifier?.kind === "attributes";
+    classifier = model.classifier;
+    const known = classifier && classifierNamed(classifier);
+    classes = known ? known.classes : [];
+    many = known?.kind === "attributes";
     verb.textContent = many ? "shows" : "looks like";
     seen.classList.toggle("many", many);
     mark("");
@@ -52,9 +54,9 @@ export function createPicture(testId) {
 
   /** @param {Float32Array} chances a probability per class */
   function judge(chances) {
-    const best = chances.indexOf(Math.max(...chances));
-    name.textContent = many ? classes.filter((_, k) => chances[k] >= 0.5).join(", ") || "none of these" : classes[best];
-    sure.textContent = many ? "" : `${Math.floor(100 * chances[best])} % sure`;
+    const verdict = verdictOf(classifier, chances);
+    name.textContent = verdict.text;
+    sure.textContent = many ? "" : `${Math.floor(100 * verdict.sure)} % sure`;
     spans.forEach((span, k) => { span.style.transform = `scaleX(${Math.max(0.01, chances[k])})`; });
   }
 

@@ -1,12 +1,13 @@
 // A grid between four corners: one model's pictures across and down, and the one under the hand large.
 
-import { className, classifierNamed, isSlow, shortTitle } from "./catalogue.js";
+import { isSlow, shortTitle } from "./catalogue.js";
 import { describe } from "./considered.js";
 import { make } from "./dom.js";
 import { endsOf, flat, unscaled, wayOf } from "./frames.js";
 import { isHidden } from "./lesson.js";
 import { paint, shapeOf } from "./paint.js";
 import { decodeBehind, newestWins } from "./roads.js";
+import { verdictOf } from "./verdict.js";
 import { patch } from "./walks.js";
 
 const ADDED = ["The last corner was added", "The lower corners were added"].map((what) => `${what} by the page; press + above to choose them.`);
@@ -43,8 +44,8 @@ export function createGrid({ onExplore }) {
     if (!model.classifier) return void (words.textContent = place);
     const seen = asked.seen[k] ??= await describe(model, pixels.slice(k * size, (k + 1) * size), 1).then(({ chances: [chances] }) => chances).catch(() => null);
     if (asked !== state || k !== at) return;
-    const best = seen && seen.indexOf(Math.max(...seen));
-    words.textContent = seen && !isHidden("verdict") ? `looks like ${classifierNamed(model.classifier).classes[best] ?? className(model, best)}, ${Math.floor(100 * seen[best])} % sure · ${place}` : place;
+    const { many, text, sure } = seen ? verdictOf(model.classifier, seen) : {};
+    words.textContent = seen && !isHidden("verdict") ? `${many ? `shows ${text}` : `looks like ${text}, ${Math.floor(100 * sure)} % sure`} · ${place}` : place;
   });
 
   /**

@@ -1,10 +1,10 @@
 // One row of the Interpolate page: who walks, the present picture, a strip of frames, the curve under it.
 
-import { classifierNamed } from "./catalogue.js";
 import { CURVE_HEIGHT, createCurve, heightAt, measure } from "./curve.js";
 import { make } from "./dom.js";
 import { frameAt } from "./frames.js";
 import { fill, paint, shapeOf } from "./paint.js";
+import { verdictOf } from "./verdict.js";
 
 const percent = (share) => `${Math.floor(100 * share)} %`;
 const MEANING = "Farthest: from the nearest test picture in the classifier's features; 1 is usual among test pictures. "
@@ -16,7 +16,7 @@ const WAY_WORDS = { line: "straight line", circle: "great circle" };
  *          onRemove: () => void, onExplore: (() => void)|null}} row name is a model's or "crossfade"; model is whose pictures have this shape
  */
 export function createRow({ name, kind, title, model, onScrub, onRemove, onExplore }) {
-  const shape = shapeOf(model.image_shape), classes = model.classifier ? classifierNamed(model.classifier).classes : [];
+  const shape = shapeOf(model.image_shape);
   const now = make("canvas", { class: "lp-now", width: shape.width, height: shape.height, role: "img", "aria-label": `${title}: the present picture` });
   const verdict = make("span", { class: "lp-verdict" }, "\u00a0"), how = make("small", {}), summary = make("p", { class: "lp-walksum" });
   const strip = make("div", { class: "lp-frames" }), curve = createCurve(), problem = make("p", { class: "lp-empty lp-walkproblem", role: "status", hidden: true });
@@ -127,7 +127,10 @@ export function createRow({ name, kind, title, model, onScrub, onRemove, onExplo
     const sure = heightAt(frames, k), chances = frames.chances[k];
     dot.hidden = sure === null;
     if (sure !== null) dot.style.transform = `translateY(${((1 - sure) * (CURVE_HEIGHT - 3)).toFixed(1)}px)`;
-    verdict.textContent = sure === null ? "\u00a0" : `${classes[chances.indexOf(sure)] ?? "?"} · ${percent(sure)}`;
+    const seen = sure === null ? null : verdictOf(model.classifier, chances);
+    verdict.textContent = !seen ? "\u00a0" : seen.many ? seen.text : `${seen.text} · ${percent(seen.sure)}`;
+    verdict.title = seen?.many ? `It shows ${seen.text}` : "";
+    verdict.classList.toggle("many", !!seen?.many);
   }
 
   return { element, name, kind, title, shape, tile, become, wait, finish, fail, show, get frames() { return frames; } };

@@ -71,7 +71,7 @@ class YourImage {
     if (chosen().tab !== "yourimage") return this.input.close();
     const model = modelNamed(chosen().model);
     if (!model) return;
-    if (model.dataset !== this.model?.dataset) {
+    if (model.dataset !== this.model?.dataset || JSON.stringify(remembered(`strokes:${model.dataset}`) ?? []) !== JSON.stringify(this.pad.strokes())) { // also drawn on elsewhere
       this.model = model;
       const kept = remembered(`way:${model.dataset}`), mode = kept?.mode ?? (model.own?.drawn ? "draw" : "picture"), of = remembered("source")?.turn ?? 0;
       this.way = { ...START, ...(kept?.of === of && kept), mode, of };

@@ -16,15 +16,16 @@ from ..latent.samplers import SAMPLERS
 from ..latent.typical import Typical
 from ..models import ABILITIES, LatentModel, Trainable
 from ..normal import latents
-from ._asked import MOST, Sampling, Search, check_count, checked_conditions, checked_numbers, checked_sampling, checked_search
+from ._asked import MOST, Given, Sampling, Search, check_count, checked_conditions, checked_numbers, checked_sampling, checked_search, checked_way_back
 from ._borrowed import Borrowed
 from ._device import Device
-from ._jobs import Job, Sought
+from ._jobs import Job, Sought, Taken
 from ._known import Codebook, Known, stamp
 from ._queue import Queue
 from ._tasks import OF_A_CLASSIFIER, TASKS, is_dear, is_long
+from ._ways import ALONG_A_PATH, PICTURES, walks
 
-__all__ = ["MOST", "BadCheckpoint", "Engine", "Sampling", "Search", "Sought"]
+__all__ = ["MOST", "BadCheckpoint", "Engine", "Given", "Sampling", "Search", "Sought", "Taken"]
 
 PIECE = 32  # pictures at a time on a processor: more leave its caches (half the rate at 256) and make a slider wait
 FEW = 4  # the most in one step of long work there: 32 would take a small net a quarter less time for each picture, and make a slider wait for 180 ms
@@ -178,21 +179,22 @@ class Engine:
         return self.submit("describe", name, pixels).result()
 
     def submit(self, task: str, name: str, x: np.ndarray, y: np.ndarray | None = None, options: Sampling | Search | None = None,
-               whose: Hashable = None, told: Callable[[int, Sought], None] | None = None) -> Future:
-        """Ask without waiting: task is the name of one of the methods above, the rest as in that method.
+               whose: Hashable = None, told: Callable[[int, Sought | Taken], None] | None = None) -> Future:
+        """Ask without waiting: task is the name of one of the methods above, the rest as in that method; or "path", which is decode by a
+        model of many steps, or "noise", its encode in as many steps as `options` say.
 
         whose: people have turns, however many requests each of them has; a request of nobody in particular is a person of its own.
-        told(row, found) hears of every step of a "search", in the thread that computes: it must be quick. "invert" gives latents and error in
-        one array [N, D + 1], "search" one behind the other for each answer, [N, A * (D + 1)]. Raises here and now: KeyError for an
-        unknown name, ValueError with one sentence for what does not fit. The future may raise BadCheckpoint, FloatingPointError if the answer is not finite, or
-        MemoryError in words for a model that does not fit into memory.
+        told(row, found) hears of every step of a "search", a "path" or a "noise", in the thread that computes: it must be quick. "invert" gives
+        latents and error in one array [N, D + 1], "search" one behind the other for each answer, [N, A * (D + 1)]. Raises here and now: KeyError
+        for an unknown name, ValueError with one sentence for what does not fit. The future may raise BadCheckpoint, FloatingPointError if the
+        answer is not finite, or MemoryError in words for a model that does not fit into memory.
         Cancelling it takes it out of the queue, or ends the work for it after the step that is being computed.
         """
         model = self._model_for(task, name)
-        if task == "decode":
+        if task in PICTURES:
             x = checked_numbers(f"Latents of {name}", x, np.float32, model.latent_shape)
             options = checked_sampling(name, model, options)
-        elif options is not None and task != "search":
+        elif options is not None and task not in ("search", "noise"):
             raise ValueError("Ways of sampling are chosen for decode alone.")
         else:
             channels, height, width = model.image_shape
@@ -200,9 +202,11 @@ class Engine:
         y = checked_conditions(name, model, y, len(x))
         if task == "search":
             options = checked_search(model, options)
+        if task == "noise":
+            options = checked_way_back(options)
         if task == "describe" and (options := self._find(name).reference) is None:
             task = "classify"
-        job = Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model)), whose, told)
+        job = Job(self.checkpoint(name), task, x, y, options, is_long(task, type(model)), walks(task, type(model)), whose, told)
         return self._borrowed.submit(job) if self._borrowed and job.long and not told else self._in_line(job)  # a card tells nothing on the way
 
     def onnx(self, name: str) -> Path:
@@ -249,8 +253,8 @@ class Engine:
 
     def _model_for(self, task: str, name: str) -> Trainable:
         """The blueprint of a model that can do this task; else ValueError says why it cannot."""
-        if task not in (*TASKS, "search"):
-            raise ValueError(f"There is no task {task!r:.40}; there are {', '.join((*TASKS, 'search'))}.")
+        if task not in (known := (*TASKS, "search", *ALONG_A_PATH)):
+            raise ValueError(f"There is no task {task!r:.40}; there are {', '.join(known)}.")
         if task in OF_A_CLASSIFIER:
             if not isinstance(model := self.blueprint(name), Classifier):
                 raise ValueError(f"{name} is no classifier.")
@@ -263,6 +267,6 @@ class Engine:
             if is_dear(type(model)):
                 why = "many steps" if model.can("path") else "about a second"
                 raise ValueError(f"{name} takes {why} for one picture, so no code is searched for by descent.")
-        elif not model.can(task):
-            raise ValueError(ABILITIES[task])
+        elif not model.can(ability := "path" if task in ALONG_A_PATH else task):
+            raise ValueError(ABILITIES[ability])
         return model

@@ -1,7 +1,8 @@
 """What may be asked of the engine: numbers, conditions and ways of sampling are checked here, and refused in words."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +13,30 @@ MOST = 4096  # pictures in one request
 MOST_STEPS = 1000
 STRONGEST = 20.0  # guidance
 MOST_ANSWERS = 8
+MOST_REPEATS = 20  # of each step of a repair
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is given of the picture that a path is to make (see `models.Known`).
+
+    picture: uint8 [H, W, C] as bytes. mask: which pixels of it are known, H x W bits as `np.packbits` gives them; empty for none. shrunk: only the
+    means of blocks so many pixels wide are known. repeats: how often each step is taken, 1 to 20.
+    """
+
+    picture: bytes
+    mask: bytes = b""
+    shrunk: int = 1
+    repeats: int = 1
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How a model of many steps goes from noise to a picture. What is left empty (as it is here) is the model's own choice.
 
-    sampler: one of its family's SAMPLERS. steps: 1 to 1000. eta: DDIM's share of fresh noise, 0 to 1. guidance: how far beyond the
-    condition's own answer, 0 to 20. seed: of the fresh noise, 0 to 2^32 - 1.
+    sampler: one of its family's SAMPLERS. steps: 1 to 1000, of the way back as well. eta: DDIM's share of fresh noise, 0 to 1. guidance: how far
+    beyond the condition's own answer, 0 to 20. seed: of the fresh noise, 0 to 2^32 - 1. start: the share of the way at which to begin, above 0;
+    below 1 from the given picture.
     """
 
     sampler: str = ""
@@ -27,10 +44,12 @@ class Sampling:
     eta: float = 0.0
     guidance: float | None = None
     seed: int = 0
+    start: float = 1.0
+    given: Given | None = None
 
-    def said(self) -> dict[str, str | float | int]:
+    def said(self) -> dict[str, Any]:
         """What is not left empty, by name."""
-        return {field.name: value for field, value in zip(fields(self), asdict(self).values(), strict=True) if value != field.default}
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
 
 
 @dataclass(frozen=True)
@@ -85,18 +104,24 @@ def checked_conditions(name: str, model: Trainable, y, n: int) -> np.ndarray | N
 
 def checked_search(model: LatentModel, options: Search | None) -> Search:
     """The options that codes of a model are searched with, or ValueError in words."""
-    options, (_, height, width) = options or Search(), model.image_shape
-    if options.known and not (isinstance(options.known, bytes) and len(options.known) == -(-height * width // 8)):
-        raise ValueError(f"The known pixels must be {height} x {width} bits, {-(-height * width // 8)} bytes.")
-    if options.known and not np.unpackbits(np.frombuffer(options.known, np.uint8), count=height * width).any():
-        raise ValueError("Nothing of the picture is known; leave some of it, so that there is something to go by.")
-    if not (_whole(options.shrunk) and options.shrunk >= 1 and height % options.shrunk == width % options.shrunk == 0 and options.shrunk < height):
-        raise ValueError(f"A picture of {height} x {width} pixels cannot be shrunk {options.shrunk!r:.40} times.")
-    if options.known and options.shrunk > 1:
-        raise ValueError("Either some pixels are known or the picture is small; not both.")
+    options = options or Search()
+    _check_known(model, options.known, options.shrunk)
     if not (_whole(options.answers) and 1 <= options.answers <= MOST_ANSWERS):
         raise ValueError(f"There are 1 to {MOST_ANSWERS} answers, not {options.answers!r:.40}.")
     return options
+
+
+def _check_known(model: LatentModel, mask: bytes, shrunk: int) -> None:
+    """ValueError in words unless the known pixels, or the blocks of which the means are known, are those of a picture of the model."""
+    _, height, width = model.image_shape
+    if mask and not (isinstance(mask, bytes) and len(mask) == -(-height * width // 8)):
+        raise ValueError(f"The known pixels must be {height} x {width} bits, {-(-height * width // 8)} bytes.")
+    if mask and not np.unpackbits(np.frombuffer(mask, np.uint8), count=height * width).any():
+        raise ValueError("Nothing of the picture is known; leave some of it, so that there is something to go by.")
+    if not (_whole(shrunk) and shrunk >= 1 and height % shrunk == width % shrunk == 0 and shrunk < height):
+        raise ValueError(f"A picture of {height} x {width} pixels cannot be shrunk {shrunk!r:.40} times.")
+    if mask and shrunk > 1:
+        raise ValueError("Either some pixels are known or the picture is small; not both.")
 
 
 def checked_sampling(name: str, model: LatentModel, options: Sampling | None) -> Sampling | None:
@@ -108,15 +133,47 @@ def checked_sampling(name: str, model: LatentModel, options: Sampling | None) ->
     options = options or Sampling()
     if options.sampler and options.sampler not in model.SAMPLERS:
         raise ValueError(f"{name} has no sampler {options.sampler!r:.40}; there are {', '.join(model.SAMPLERS)}.")
-    if options.steps != 0 and not (_whole(options.steps) and 1 <= options.steps <= MOST_STEPS):
-        raise ValueError(f"A path has 1 to {MOST_STEPS} steps, not {options.steps!r:.40}.")
+    _check_steps(options.steps)
     if not (_number(options.eta) and 0 <= options.eta <= 1):
         raise ValueError(f"eta must be a number from 0 (no fresh noise) to 1, not {options.eta!r:.40}.")
     if options.guidance is not None and not (_number(options.guidance) and 0 <= options.guidance <= STRONGEST):
         raise ValueError(f"guidance must be a number from 0 to {STRONGEST:.0f}, not {options.guidance!r:.40}.")
     if not (_whole(options.seed) and 0 <= options.seed < 2**32):
         raise ValueError(f"A seed must be a whole number from 0 to {2**32 - 1}, not {options.seed!r:.40}.")
+    if not (_number(options.start) and 0 < options.start <= 1):
+        raise ValueError(f"A path begins at a share of the way above 0 (the picture) and up to 1 (the noise), not {options.start!r:.40}.")
+    if options.given is None and options.start < 1:
+        raise ValueError("A path that begins later than at the noise needs a picture to begin from.")
+    if options.given:
+        _check_given(model, options)
     return options
+
+
+def _check_given(model: LatentModel, options: Sampling) -> None:
+    given, (channels, height, width) = options.given, model.image_shape
+    if not (isinstance(given.picture, bytes) and len(given.picture) == height * width * channels):
+        raise ValueError(f"The given picture must be {height} x {width} x {channels} bytes.")
+    _check_known(model, given.mask, given.shrunk)
+    if not given.mask and given.shrunk == 1 and options.start == 1:
+        raise ValueError("Say which pixels of the picture are known, or how small it is, or begin later than at the noise.")
+    if not (_whole(given.repeats) and 1 <= given.repeats <= MOST_REPEATS):
+        raise ValueError(f"A step is taken 1 to {MOST_REPEATS} times, not {given.repeats!r:.40}.")
+    if (options.steps or model.config.steps) * given.repeats > MOST_STEPS:
+        raise ValueError(f"With its repetitions a path has at most {MOST_STEPS} steps; take fewer of either.")
+
+
+def checked_way_back(options: Sampling | None) -> Sampling:
+    """The options of the way back to the noise, of which the number of steps is all that can be chosen."""
+    options = options or Sampling()
+    if options != Sampling(steps=options.steps):
+        raise ValueError("Of the way back to the noise the number of steps is all that can be chosen.")
+    _check_steps(options.steps)
+    return options
+
+
+def _check_steps(steps: int) -> None:
+    if steps != 0 and not (_whole(steps) and 1 <= steps <= MOST_STEPS):
+        raise ValueError(f"A path has 1 to {MOST_STEPS} steps, not {steps!r:.40}.")
 
 
 def _whole(value) -> bool:

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ..checkpoint import Checkpoint
 from ..latent.distances import nearest
-from ..models import to_pixels
 from ..nets import out_of_memory
 from ._asked import Sampling, Search
 from ._jobs import Job
 from ._known import Reference
 from ._memory import Loaded, Memory
 from ._tasks import FEW_HEAVY, OF_A_CLASSIFIER, TASKS, is_dear, is_long, long_work, traced
+from ._ways import PICTURES, answered
 
 Steps = Generator[Any, None, np.ndarray]  # what it yields matters to nobody; what it returns is the answer
 
@@ -51,14 +51,14 @@ class Device:
             return
         fit = int(rows * STEP / max(1e-6, sorted(seconds)[-1 - len(seconds) // 4]))
         if rows >= (there := self._fitting(job)) or fit > there:
-            loaded.rows[job.kind[2:4]] = max(1, min(self.few, fit))
+            loaded.rows[job.pace] = max(1, min(self.few, fit))
 
     def _fitting(self, job: Job) -> int:
         if not is_dear(job.checkpoint.family):  # a descent begins with hundreds of candidates, whatever its rows
             return self.few
         loaded = self.memory.peek(job.checkpoint)
         unknown = min(self.few, 1 if self.place.type == "cpu" else FEW_HEAVY)
-        return loaded.rows.get(job.kind[2:4], unknown) if loaded else unknown
+        return loaded.rows.get(job.pace, unknown) if loaded else unknown
 
     def settle(self) -> None:
         """Wait until what was asked for is computed. A card's own line would take a whole path at once, and a slider would stand behind it."""
@@ -111,17 +111,15 @@ class Device:
         if y is None and task not in OF_A_CLASSIFIER and model.conditions:
             y = np.zeros((len(x), len(model.conditions)), np.float32)  # nothing said
         here = [torch.from_numpy(values).to(self.place) for values in (x, y) if values is not None]
-        precision = partial(torch.autocast, self.place.type, torch.bfloat16, enabled=loaded.half and task == "decode")
+        precision = partial(torch.autocast, self.place.type, torch.bfloat16, enabled=loaded.half and task in PICTURES)
         if is_long(task, type(model)):
             out = yield from long_work(task, model, here[0], here[1] if len(here) > 1 else None, options, precision)
         else:
             with torch.inference_mode(), precision():
                 out = self._answering(loaded, task, here)(*here)
-        if not out.isfinite().all():
-            raise FloatingPointError(f"{checkpoint.name} gives numbers that are not finite here; try values closer to zero.")
         if task == "describe":
             out = self._compared(out, len(model.conditions), options)
-        return to_pixels(out) if task == "decode" else out.float().cpu().numpy()
+        return answered(task, checkpoint.name, out)
 
     def _compared(self, out: Tensor, classes: int, reference: Reference) -> Tensor:
         """Probabilities and features [N, K + F] to probabilities and the distance of the features to the nearest known ones [N, K + 1]."""

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..checkpoint import Checkpoint
+from ..models import Level
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,32 @@ class Sought:
     pictures: np.ndarray
 
 
+@dataclass(frozen=True)
+class Taken:
+    """Step `step` of `steps` of a path for one picture: from the moment now to the moment then, by noise whose standard deviation is spread.
+
+    Pictures uint8 [H, W, C]: x now, the picture x0 that is predicted from it, and mean, where the step leads. Noise uint8 [H, W, C], grey 128
+    where it is 0 and white from three standard deviations on: the predicted noise, and the fresh one before it is multiplied by spread.
+    """
+
+    step: int
+    steps: int
+    now: Level
+    then: Level
+    spread: float
+    x: np.ndarray
+    x0: np.ndarray
+    noise: np.ndarray
+    mean: np.ndarray
+    fresh: np.ndarray
+
+
 @dataclass(eq=False)
 class Person:
-    """Somebody whose requests wait. turn: when the last batch with rows of theirs was, before that when they came."""
+    """Somebody whose requests wait. turn: when the last batch with rows of theirs was, before that when they came; stepped: the same of steps of long work."""
 
     turn: int
+    stepped: int
 
 
 @dataclass(eq=False)
@@ -44,8 +66,9 @@ class Job:
     y: np.ndarray | None = None
     options: Hashable = None
     long: bool = False
+    walks: bool = False  # a path, which may go together with any other of its model
     whose: Hashable = None
-    told: Callable[[int, "Sought"], None] | None = None  # hears of every step of a search, in the thread that computes it
+    told: Callable[[int, Sought | Taken], None] | None = None  # hears of every step of a search or a path, in the thread that computes it
     future: Future = field(default_factory=Future)
     done: int = 0
     over: bool = False
@@ -55,7 +78,13 @@ class Job:
     @cached_property
     def kind(self) -> tuple:
         """Jobs of one kind are answered together."""
-        return str(self.checkpoint.folder), self.checkpoint.hash, self.task, self.y is None, self.options
+        what = ("walk",) if self.walks else (self.task, self.y is None, self.options)
+        return str(self.checkpoint.folder), self.checkpoint.hash, *what
+
+    @property
+    def pace(self) -> tuple:
+        """Rows of long work of one pace take equally long for a step."""
+        return "walk" if self.walks else self.task, self.y is None
 
     def wanted(self) -> bool:
         """Whether it is still to be answered. One that was cancelled is over, once."""

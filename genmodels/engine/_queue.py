@@ -1,7 +1,6 @@
 """The requests that wait for the device, and the one thread that answers them together."""
 
 import threading
-from collections import deque
 from collections.abc import Hashable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -15,40 +14,10 @@ import numpy as np
 import torch
 
 from ..checkpoint import BadCheckpoint, Checkpoint
-from ..latent.inversion import Found
-from ..models import to_pixels
+from ._batch import Batch
 from ._device import Device
-from ._jobs import Job, Person, Sought, dealt
-
-
-class Batch:
-    """The next rows of some jobs of one kind, computed together."""
-
-    def __init__(self, device: Device, parts: list[tuple[Job, int]]):
-        self.parts, first = parts, parts[0][0]
-        self.kind, self.long, self.seconds = first.kind, first.long, []  # of each step
-        x = np.concatenate([job.x[job.done:job.done + rows] for job, rows in parts])
-        y = None if first.y is None else np.concatenate([job.y[job.done:job.done + rows] for job, rows in parts])
-        self.work = device.steps(first.checkpoint, first.task, x, y, first.options)
-
-    @property
-    def leader(self) -> Person | None:
-        """Whose turn it was when the batch was made; None when each of its requests is tried alone."""
-        return self.parts[0][0].person if self.parts else None
-
-    def tell(self, found) -> None:
-        """Whoever listens to a search hears what was found for their pictures so far (not where memory was short, and a batch goes on in halves)."""
-        if not isinstance(found, Found) or len(found.z) != sum(rows for _, rows in self.parts):
-            return
-        first = 0
-        for job, rows in self.parts:
-            for row in range(first, first + rows) if job.told and job.wanted() else ():
-                job.told(job.done + row - first, Sought(found.step, found.steps, found.z[row].float().cpu().numpy(),
-                                                        found.errors[row].float().cpu().numpy(), to_pixels(found.pictures[row])))
-            first += rows
-
-    def unfinished(self) -> list[Job]:
-        return [job for job, _ in self.parts if job.done < len(job.x)]
+from ._jobs import Job, Person, dealt
+from ._paths import Paths
 
 
 @dataclass(frozen=True)
@@ -64,7 +33,8 @@ class Queue:
 
     People have turns, not requests: a batch begins with whoever has waited longest for one and takes rows from everybody who asks for the
     same, so that nobody's hundred requests delay another's one. Between two steps of long work everybody else who waits has a turn, and
-    while they keep coming, long work takes no more than half of the time. Who asks for a model that is not in memory waits for it aside,
+    while they keep coming, long work takes no more than half of the time; its steps, too, go to whoever has waited longest for one. Paths of a
+    model go together, whenever they came. Who asks for a model that is not in memory waits for it aside,
     and nobody else does. Requests come through a queue without a lock of our own: with
     one, fifty callers and the thread stand in line for it.
     """
@@ -77,7 +47,7 @@ class Queue:
         self.aside: dict[tuple, list[Job]] = {}  # the same, whose model is being loaded
         self.people: dict[Hashable, Person] = {}  # who has a name and has asked since the queue was last empty
         self.turns = count()
-        self.under_way: deque[Batch] = deque()  # long work between two of its steps, one batch of a kind; the one that went last is last
+        self.under_way: list[Batch | Paths] = []  # long work between two of its steps, one batch of a kind
         self.resting = 0.0  # until when long work lets others go first
         self.beginning = threading.Lock()
         self.thread: threading.Thread | None = None
@@ -141,11 +111,11 @@ class Queue:
             self._arrived(job)
             return
         if job.whose is None:
-            job.person = Person(next(self.turns))
+            job.person = Person(turn := next(self.turns), turn)
         elif (person := self.people.get(job.whose)) is not None:
             job.person = person
         else:
-            job.person = self.people[job.whose] = Person(next(self.turns))
+            job.person = self.people[job.whose] = Person(turn := next(self.turns), turn)
         self.waiting.setdefault(job.kind, []).append(job)
 
     def _asked(self) -> bool:
@@ -203,6 +173,9 @@ class Queue:
         if self.device.memory.peek(jobs[0].checkpoint) is None:
             self._set_aside(jobs)
             return False
+        if jobs[0].walks:
+            self.under_way.append(Paths(self.device, jobs))
+            return False
         batch = Batch(self.device, dealt(jobs, self.device.room(jobs[0])))
         if batch.long:
             self.under_way.append(batch)
@@ -217,22 +190,17 @@ class Queue:
         return not batch.long
 
     def _go_on(self) -> None:
-        """One step of the long work whose turn it is, unless nobody waits for it any more."""
-        batch, began, over = self.under_way[0], perf_counter(), True
-        if any([job.wanted() for job, _ in batch.parts]):
-            clock = self.device.clock()
-            over = self._advance(batch)
-            self.device.settle()
-            batch.seconds.append(self.device.clock() - clock)
-        else:
-            batch.work.close()
-        self.under_way.popleft()
-        if over and batch.parts:
-            self.device.learn(batch.parts[0][0], sum(rows for _, rows in batch.parts), batch.seconds)
+        """One step of the long work of whoever has waited longest for one."""
+        for paths in self.under_way:
+            if isinstance(paths, Paths):
+                paths.join(self.waiting.pop(paths.kind, []))
+        batch, began = min(self.under_way, key=lambda batch: batch.waited), perf_counter()
+        over = self._advance(batch)
+        for person in batch.served():
+            person.stepped = next(self.turns)
         if over:
+            self.under_way.remove(batch)
             self._put_back(batch.kind, batch.unfinished())
-        else:
-            self.under_way.append(batch)
         self.resting = 2 * perf_counter() - began
 
     def _put_back(self, kind: tuple, jobs: list[Job]) -> None:
@@ -241,16 +209,13 @@ class Queue:
         if jobs:
             self.waiting[kind] = jobs + self.waiting.pop(kind, [])
 
-    def _advance(self, batch: Batch) -> bool:
+    def _advance(self, batch: Batch | Paths) -> bool:
         """A step of a batch; True if it was the last."""
         try:
-            batch.tell(next(batch.work))
-            return False
-        except StopIteration as end:
-            self._share_out(batch.parts, end.value)
+            return batch.advance(self._share_out)
         except Exception as error:
             self._part(batch, error)
-        return True
+            return True
 
     def _part(self, batch: Batch, error: Exception) -> None:
         """After a failure each request is tried alone, so that an error reaches only the one that caused it."""

@@ -2,25 +2,23 @@
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
 from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..answers import GREY_LEVEL, answers_of
 from ..classifier import Classifier
-from ..datasets import floats
 from ..latent.inversion import Found, invert, pixel_error
 from ..latent.repair import filled, seen_by
 from ..models import LatentModel, Trainable
 from ..normal import latents
 from ._asked import Sampling, Search
+from ._ways import PICTURES, mask_of, pictures, walk_of, walked, walks, with_errors
 
 CANDIDATES, STARTS, STEPS = 512, 4, 150  # of a descent: latents of the prior to start from, how many of these are taken, how far it goes
 GUESSED = 3, 0.05  # starts where there is an encoder's guess, itself the first, and the rate of a descent from there
@@ -28,11 +26,6 @@ USUAL = 0.01  # error that a found picture leaves; with it the pull towards the 
 DEAREST = 1.2e11  # floating point operations of a descent for one picture: seconds of a processor core, and no more of larger models
 FEW_HEAVY = 8  # pictures of a heavy model in one step on a GPU
 TRIED = 4  # pictures, and steps of each, by which bfloat16 is judged where they are dear
-
-
-def pictures(pixels: Tensor) -> Tensor:
-    """uint8 [N, H, W, C] to [N, C, H, W] in [-1, 1]."""
-    return floats(pixels.permute(0, 3, 1, 2))
 
 
 def _describe(model: Classifier, pixels: Tensor) -> Tensor:
@@ -43,11 +36,7 @@ def _describe(model: Classifier, pixels: Tensor) -> Tensor:
 def _encode_and_compare(model: LatentModel, pixels: Tensor, y: Tensor | None = None) -> Tensor:
     x = pictures(pixels)
     z = model.encode(x, y)
-    return _with_errors(z, pixel_error(model.decode(z, y), x))
-
-
-def _with_errors(z: Tensor, errors: Tensor) -> Tensor:
-    return torch.cat([z.flatten(1), errors[:, None]], 1)
+    return with_errors(z, pixel_error(model.decode(z, y), x))
 
 
 TASKS: dict[str, Callable[..., Tensor]] = {
@@ -66,32 +55,14 @@ OF_A_CLASSIFIER = ("classify", "describe")
 
 def is_long(task: str, family: type[Trainable]) -> bool:
     """Whether a task takes many steps, between which other requests are answered."""
-    return task == "search" or task in LONG and (is_dear(family) or task == "invert" and not family.can("encode"))
+    if task in ("decode", "encode", "invert"):
+        return is_dear(family) or task == "invert" and not family.can("encode")
+    return task == "search" or walks(task, family)
 
 
 def is_dear(family: type[Trainable]) -> bool:
     """Whether its pictures take many steps, or one step that takes a second."""
     return family.HEAVY or family.can("path")
-
-
-def _stepped(work: Iterator, mode: Callable[[], AbstractContextManager]) -> Generator[None, None, Any]:
-    """The last thing that a model's generator gives; between its steps none of its modes is left on in the thread."""
-    last = None
-    while True:
-        with torch.inference_mode(), mode():
-            given = next(work, None)
-        if given is None:
-            return last
-        last = given
-        yield
-
-
-def _along_the_path(model: LatentModel, z: Tensor, y: Tensor | None, options: Sampling | None, mode) -> Generator[None, None, Tensor]:
-    return (yield from _stepped(model.path(z, y, **(options or Sampling()).said()), mode)).x
-
-
-def _back_along_it(model: LatentModel, pixels: Tensor, y: Tensor | None, options: None, mode) -> Generator[None, None, Tensor]:
-    return (yield from _stepped(model.back(pictures(pixels), y), mode))
 
 
 def _one_by_one(task: str, model: LatentModel, rows: Tensor, y: Tensor | None, mode) -> Generator[None, None, Tensor]:
@@ -104,18 +75,10 @@ def _one_by_one(task: str, model: LatentModel, rows: Tensor, y: Tensor | None, m
     return torch.cat(answers)
 
 
-def _inverted(model: LatentModel, pixels: Tensor, y: Tensor | None, options: None, mode) -> Generator[Any, None, Tensor]:
-    x = pictures(pixels)
-    if model.can("encode"):
-        z = yield from _back_along_it(model, pixels, y, None, mode)
-        return _with_errors(z, pixel_error((yield from _along_the_path(model, z, y, None, mode)), x))
-    return (yield from _searched(model, pixels, y, None, mode))
-
-
 def _searched(model: LatentModel, pixels: Tensor, y: Tensor | None, options: Search | None, mode) -> Generator[Found | None, None, Tensor]:
     """Codes by descent, [N, A * (D + 1)]: of each answer the code and its error. The best so far is yielded after every step."""
     options, x = options or Search(), pictures(pixels)
-    mask = _mask(options.known, x) if options.known else None
+    mask = mask_of(options.known, x) if options.known else None
     guesses = model.encode(filled(x, mask, options.shrunk), y)[:, None].clone() if options.guess and model.can("encode") else None
     candidates, starts, steps = effort(model, guesses is not None, options.answers)
     drawn = torch.from_numpy(latents(0, candidates, model.latent_shape)).to(x.device)
@@ -123,12 +86,6 @@ def _searched(model: LatentModel, pixels: Tensor, y: Tensor | None, options: Sea
                               starts=starts, steps=steps, rate=0.2 if guesses is None or options.answers > 1 else GUESSED[1],
                               pull=USUAL * prod(model.latent_shape) / prod(model.image_shape))
     return torch.cat([found.z.flatten(2), found.errors[:, :, None]], 2).flatten(1)
-
-
-def _mask(known: bytes, x: Tensor) -> Tensor:
-    """The known pixels as bool [H, W], where the pictures x [N, C, H, W] are."""
-    bits = np.unpackbits(np.frombuffer(known, np.uint8), count=x[0, 0].numel()).astype(bool)
-    return torch.from_numpy(bits).view(x.shape[2:]).to(x.device)
 
 
 def effort(model: LatentModel, guessed: bool = False, answers: int = 1) -> tuple[int, int, int]:
@@ -140,12 +97,11 @@ def effort(model: LatentModel, guessed: bool = False, answers: int = 1) -> tuple
     return int(min(CANDIDATES, max(CANDIDATES / 16, evaluations / 4))), starts, steps
 
 
-LONG = {"decode": _along_the_path, "encode": _back_along_it, "invert": _inverted, "search": _searched}
-
-
 def long_work(task: str, model: LatentModel, rows: Tensor, y: Tensor | None, options: Sampling | Search | None, mode) -> Generator[Any, None, Tensor]:
     """The steps of a long task, its answer at the end."""
-    return _one_by_one(task, model, rows, y, mode) if model.HEAVY else LONG[task](model, rows, y, options, mode)
+    if walks(task, type(model)):
+        return walked(walk_of(task, model, rows, y, options), model, mode)
+    return _one_by_one(task, model, rows, y, mode) if model.HEAVY else _searched(model, rows, y, options, mode)
 
 
 # What long work costs
@@ -167,9 +123,10 @@ def flops(model: LatentModel) -> int:
 def work(task: str, model: LatentModel, options: Sampling | Search | None) -> float:
     """Floating point operations of a long task for one row, about. The model is one without weights."""
     if model.can("path"):
-        there = (options.steps if options else 0) or model.config.steps
-        back = 0 if task == "decode" else model.STEPS_BACK
-        return flops(model) * ((there if task != "encode" else 0) * (2 if model.conditions else 1) + back)  # told and untold
+        asked = options or Sampling()
+        there = (asked.steps or model.config.steps) * (asked.given.repeats if asked.given else 1) * (2 if model.conditions else 1)  # told and untold
+        back = (asked.steps if task == "noise" else 0) or model.STEPS_BACK
+        return flops(model) * ((there if task in (*PICTURES, "invert") else 0) + (back if task not in PICTURES else 0))
     if task == "search" or task == "invert" and not model.can("encode"):
         candidates, starts, steps = effort(model, task == "search" and model.can("encode"))
         return flops(model) * (candidates + 3 * starts * steps)

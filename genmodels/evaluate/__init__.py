@@ -16,16 +16,20 @@ from ..models import LatentModel
 from ..normal import latents
 from .atlas import atlas, chosen_pictures, points_of_interest
 from .classified import features, measure_classifier
+from .cleaning import can_clean, how_clean
+from .curves import curves
 from .directions import directions_of
 from .judge import SEED, Judge
 from .likelihood import likelihood
+from .noise import of_noise
 from .own import own_pictures
 from .pushes import can_be_pushed, pushes_of
-from .samples import fitted, generated, painted
+from .samples import by_steps, fitted, generated, painted
 from .seeded import MOST, labels_of, seeded_atlas, seeded_gallery
 from .sheets import sheets
 from .subject import Subject, measure
 
+SECOND = "-judge"  # ends the name of a classifier that only measures
 NEED_CLASSIFIER = ("label_kept", "midpoint_certainty", "crossfade_certainty", "Frechet distance", "sure", "precision", "recall", "spread",
                    "least_class", "neighbours")
 
@@ -33,17 +37,21 @@ NEED_CLASSIFIER = ("label_kept", "midpoint_certainty", "crossfade_certainty", "F
 @dataclass(frozen=True)
 class Effort:
     """How much is computed: pictures made for each comparison, and at each number of steps; pictures and draws of the importance-weighted bound;
-    samples that directions are learned from where codes of pictures are not, none for no directions."""
+    samples that directions are learned from where codes of pictures are not, none for no directions;
+    the most steps that are tried; test pictures that are cleaned of noise, at most; test pictures that are drowned in noise."""
 
     samples: int
     by_steps: int
     bounded: int
     draws: int
-    labelled: int = 5000
+    labelled: int = 20_000
+    longest: int = 200
+    cleaned: int = 10_000
+    noisy: int = 200
 
 
 FULL = Effort(5000, 1000, 500, 500)  # what metrics.json holds
-QUICK = Effort(500, 200, 50, 20, 0)  # a first impression
+QUICK = Effort(500, 200, 50, 20, 0, 50, 0, 40)  # a first impression
 
 
 def evaluate(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu",
@@ -74,13 +82,15 @@ def examine(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | 
     size = (checkpoint.folder / "model.safetensors").stat().st_size
     about = {"parameters": sum(p.numel() for p in model.parameters()), "bytes": size, "pictures": len(test), "weights": checkpoint.hash}
     if isinstance(model, Classifier):
-        return _rounded(measure_classifier(model, test) | about), {"features.npz": npz(features(model, test))}, {}
+        files = {} if checkpoint.name.endswith(SECOND) else {"features.npz": npz(features(model, test))}  # which the page describes pictures by
+        return _rounded(measure_classifier(model, test) | about), files, {}
     subject = Subject(model, test, judge.classifier if judge else None)
     metrics, arrays = _measured(subject, train, judge, effort)
     metrics["own"], kept = own_pictures(subject, train, stranger)
     arrays |= {"typical": kept} if kept else {}
-    made = sheets(subject)
-    files = {f"{name}.npz": npz(content) for name, content in arrays.items()} | {name: content for name, (content, _) in made.items()}
+    made, (noise, files) = sheets(subject), of_noise(subject, effort.noisy)
+    metrics |= ({"noise": noise} if noise else {}) | ({"cleaning": cleaned} if (cleaned := how_clean(subject, train, effort.cleaned)) else {})
+    files |= {f"{name}.npz": npz(content) for name, content in arrays.items()} | {name: content for name, (content, _) in made.items()} | _plots(metrics)
     if effort.labelled:
         found = directions_of(subject, train, effort.labelled)
         files |= directions_files(found, checkpoint.hash)
@@ -129,6 +139,41 @@ def evaluate_own(checkpoint: Checkpoint, train: Images, test: Images, judge: Jud
     return _with(checkpoint, found, {"typical.npz": npz(arrays)} if arrays else {}, len(train))
 
 
+def evaluate_cleaning(checkpoint: Checkpoint, train: Images, test: Images, device: str = "cpu", effort: Effort = FULL) -> dict:
+    """Measure again only how well a model takes noise away: writes "cleaning" in metrics.json, and the card. Returns the metrics.
+
+    ValueError for a checkpoint that was not measured yet, and for a model that cannot clean.
+    """
+    metrics, subject = checkpoint.metrics(), _subject(checkpoint, test, None, device)
+    if "weights" not in metrics or not can_clean(subject.model):
+        raise ValueError(f"{checkpoint.name} was never measured, or has no code that leaves noise out: cleaning is measured of others.")
+    return _with(checkpoint, {"cleaning": _rounded(how_clean(subject, train, effort.cleaned))}, {}, len(train))
+
+
+def evaluate_noise(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu", effort: Effort = FULL) -> dict:
+    """Measure again only what has to do with noise and steps: writes "noise" in metrics.json, learned.png, steps.png, and the card.
+
+    Returns the metrics. With a judge the distances by steps are made that are not there yet of as many pictures, and written one by one. ValueError
+    for a checkpoint that was not measured yet, and for a model of one step.
+    """
+    metrics, subject = checkpoint.metrics(), _subject(checkpoint, test, judge, device)
+    if "weights" not in metrics or not subject.model.can("path"):
+        raise ValueError(f"{checkpoint.name} was never measured, or makes a picture in one step: noise is measured of others.")
+    numbers, files = of_noise(subject, effort.noisy)
+    rows = by_steps(subject, judge, effort.by_steps, effort.longest, metrics.get("fd_by_steps", {})) if judge else [metrics.get("fd_by_steps", {})]
+    for row in rows:
+        found = _rounded({"noise": numbers} | ({"fd_by_steps": row} if row else {}))
+        metrics = _with(checkpoint, found, files | _plots(found), len(train))
+    return metrics
+
+
+def _plots(metrics: dict) -> dict[str, bytes]:
+    """steps.png: the Frechet distance by steps, a line for each sampler, where that was measured."""
+    rows = {sampler: row for sampler, row in metrics.get("fd_by_steps", {}).items() if sampler != "samples"}
+    lines = {sampler: [(int(steps), found["fd"]) for steps, found in row.items()] for sampler, row in rows.items()}
+    return {"steps.png": curves(lines, "steps", "Frechet distance; less is better")} if lines else {}
+
+
 def _with(checkpoint: Checkpoint, found: dict, files: dict[str, bytes], train_size: int) -> dict:
     """Write some of the metrics again, some files, and what the card says of it. Returns all metrics."""
     metrics, readme = checkpoint.metrics() | found, checkpoint.folder / "README.md"
@@ -151,7 +196,7 @@ def _measured(subject: Subject, train: Images, judge: Judge | None, effort: Effo
     if judge is None:
         metrics["left_out"] = [f"Left out, for want of a classifier of this data set: {', '.join(NEED_CLASSIFIER)}."]
     else:
-        made, plain = generated(subject, judge, samplers, effort.by_steps)
+        made, plain = generated(subject, judge, samplers, effort.by_steps, effort.longest)
         metrics |= made | {"beside": judge.beside(subject.size)}
     if subject.mapped:
         chosen = chosen_pictures(subject)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ..classifier import Classifier
 from ..datasets import DATASETS, Images, dataset
 from ..kept import Kept
 from ..models import LatentModel
-from . import FULL, QUICK, Effort, evaluate, evaluate_directions, evaluate_own, evaluate_pushes, examine
+from . import FULL, QUICK, SECOND, Effort, evaluate, evaluate_cleaning, evaluate_directions, evaluate_noise, evaluate_own, evaluate_pushes, examine
 from .judge import Judge
 
 
@@ -24,6 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="measure every checkpoint of the folder")
     parser.add_argument("--quick", action="store_true", help="a first impression: fewer samples and draws, nothing is written")
     parser.add_argument("--own", action="store_true", help="measure only what a person's own picture needs: typical.npz, outliers, retrieval")
+    parser.add_argument("--cleaning", action="store_true", help="measure only how well a model takes noise away, beside median and non-local means")
+    parser.add_argument("--noise", action="store_true", help="measure only what a model of many steps has learned of noise, and its distances by "
+                        "steps as far as they are missing; --samples then says how many pictures for each number of steps")
     parser.add_argument("--directions", action="store_true", help="find only the directions of the latent space again: directions.json")
     parser.add_argument("--pushes", action="store_true", help="measure only what pushes along its directions do, by the judge of the data set's attributes")
     parser.add_argument("--samples", type=int, metavar="N",
@@ -56,7 +60,7 @@ def _measure(name: str, found: dict[str, Checkpoint], args: argparse.Namespace) 
     stranger = _stranger(checkpoint, args.data) if issubclass(checkpoint.family, LatentModel) else None
     judge, classifier = None, f"{checkpoint.about['dataset']}-classifier"
     if classifier in found and issubclass(checkpoint.family, LatentModel):
-        judge = _judge(found[classifier], args.data, args.device, _effort(args).samples)
+        judge = _judge(found[classifier], args.data, args.device, (FULL if args.noise else _effort(args)).samples)
     if args.directions:
         _tell(name, evaluate_directions(checkpoint, train, test, judge, args.device))
         return
@@ -65,15 +69,20 @@ def _measure(name: str, found: dict[str, Checkpoint], args: argparse.Namespace) 
         metrics, *_ = examine(checkpoint, train, test, judge, args.device, QUICK, stranger)
     elif args.pushes:
         if second is None:
-            raise KeyError(f"There is no {checkpoint.about['dataset']}-judge, a second classifier of attributes, to measure pushes with.")
+            raise KeyError(f"There is no {checkpoint.about['dataset']}{SECOND}, a second classifier of attributes, to measure pushes with.")
         metrics = evaluate_pushes(checkpoint, train, test, second, args.device)
+    elif args.cleaning:
+        metrics = evaluate_cleaning(checkpoint, train, test, args.device, _effort(args))
+    elif args.noise:
+        metrics = evaluate_noise(checkpoint, train, test, judge, args.device, replace(_effort(args), by_steps=args.samples or FULL.by_steps))
     else:
         metrics = evaluate_own(checkpoint, train, test, judge, args.device, stranger) if args.own else \
             evaluate(checkpoint, train, test, judge, args.device, stranger, second, _effort(args))
     print(f"\n{name}" + (": a first impression, nothing is written" if args.quick else ""))
     for what, value in card.measured(metrics) + card.of_own_pictures(metrics):
         print(f"  {value:>10}  {what}")
-    for rows in (card.generated(metrics), card.by_steps(metrics), card.pushed(metrics)):
+    for rows in (card.generated(metrics), card.by_steps(metrics), card.by_moment(metrics), card.round_trips(metrics),
+                 card.cleaned(metrics), card.pushed(metrics)):
         if rows:
             print("\n" + "\n".join("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, card.widths(rows), strict=True)).rstrip() for row in rows))
     for why in metrics.get("left_out", []):
@@ -88,7 +97,7 @@ def _effort(args: argparse.Namespace) -> Effort:
         raise ValueError(f"--samples must be at least 100, not {args.samples}.")
     few = min(1.0, args.samples / FULL.samples)
     smaller = (max(20, round(few**2 * number)) for number in (FULL.by_steps, FULL.bounded, FULL.draws))
-    return Effort(args.samples, *smaller, max(1000, round(few * FULL.labelled)))
+    return Effort(args.samples, *smaller, max(1000, round(few * FULL.labelled)), cleaned=max(100, round(few * FULL.cleaned)))
 
 
 def _tell(name: str, found: Kept) -> None:
@@ -102,7 +111,7 @@ def _tell(name: str, found: Kept) -> None:
 
 def _second(checkpoint: Checkpoint, found: dict[str, Checkpoint], device: str) -> Classifier | None:
     """The classifier of the data set's attributes to which nothing was fitted, where there is one."""
-    name = f"{checkpoint.about['dataset']}-judge"
+    name = f"{checkpoint.about['dataset']}{SECOND}"
     if name not in found or not issubclass(checkpoint.family, LatentModel):
         return None
     model = found[name].load()

@@ -1,5 +1,7 @@
 """The pictures that a model makes for the judge: from every sampler, from latents cut short, or by a path of steps."""
 
+from collections.abc import Iterator, Mapping
+
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -12,8 +14,8 @@ from .judge import BATCH, FITTED, SEED, Judge, Looked, as_shown, some
 from .subject import Subject
 
 STEPS = 50  # of a path
-BY_STEPS = (5, 10, 15, 20, 50)
-WATCHED = ("ddim", "dpm++")  # samplers whose quality is measured at each of BY_STEPS
+BY_STEPS = (5, 10, 15, 20, 50, 200)  # at each of which the quality of every sampler is measured
+FEWEST = 200  # pictures of which a Frechet distance by steps says something
 SHORT = 0.7  # the share of a latent's length that is left where it is cut short
 LARGEST_FIT = 64  # numbers in a code to which samplers are fitted
 
@@ -27,11 +29,11 @@ def fitted(subject: Subject, train: Images) -> dict[str, Sampler]:
     return {kind: sampler.fit(codes) for kind, sampler in SAMPLERS.items()}
 
 
-def generated(subject: Subject, judge: Judge, samplers: dict[str, Sampler], by_steps: int) -> tuple[dict, Looked]:
+def generated(subject: Subject, judge: Judge, samplers: dict[str, Sampler], of_each: int, longest: int) -> tuple[dict, Looked]:
     """The judge's measures of every way to sample, for metrics.json, and the pictures from plain latents.
 
     Under "generated" a row for N(0, I) and one for every other sampler, or for shortened latents. A model of many steps
-    takes STEPS of DDIM (or of its own first sampler), and "fd_by_steps" shows `by_steps` pictures of fewer steps.
+    takes STEPS of DDIM (or of its own first sampler), and has its row of `by_steps` under "fd_by_steps" where that is of FEWEST pictures or more.
     """
     model, n = subject.model, judge.samples
     z = torch.from_numpy(latents(SEED, n, model.latent_shape))
@@ -45,16 +47,31 @@ def generated(subject: Subject, judge: Judge, samplers: dict[str, Sampler], by_s
     if not samplers and not how:
         rows["shortened"] = judge.judge(judge.look(painted(subject, SHORT * z, "samples, shortened"))) | {"length": SHORT}
     metrics = {"samples": n, "generated": rows}
-    if how:
-        def by(sampler: str, steps: int) -> dict[str, float]:
-            this = {"sampler": sampler, "steps": steps}
-            pixels = plain.pixels[:by_steps] if this == how else painted(subject, z[:by_steps], f"{sampler}, {steps} steps", **this)
-            return judge.distance(judge.look(pixels))
-
-        metrics["fd_by_steps"] = {"samples": by_steps} | {
-            sampler: {str(steps): by(sampler, steps) for steps in BY_STEPS}
-            for sampler in model.SAMPLERS if sampler in WATCHED or sampler == model.SAMPLERS[0]}
+    if how and of_each >= FEWEST:
+        steady = {how["sampler"]: {str(STEPS): judge.distance(judge.look(plain.pixels[:of_each]))}} if n >= of_each else {}
+        *_, metrics["fd_by_steps"] = by_steps(subject, judge, of_each, longest, {"samples": of_each} | steady)
     return metrics, plain
+
+
+def by_steps(subject: Subject, judge: Judge, n: int, longest: int, known: Mapping) -> Iterator[dict]:
+    """The Frechet distance of n pictures from every sampler with each number of BY_STEPS up to the longest, as metrics.json holds it.
+
+    known: such a row that was measured before; what it says of as many pictures is not made again. What there is so far comes after each
+    number that was missing, and at the end: it takes long, and who stops it loses one number.
+    """
+    z = torch.from_numpy(latents(SEED, n, subject.model.latent_shape))
+    known = known if known.get("samples") == n else {}
+    found = {"samples": n} | {sampler: dict(known.get(sampler, {})) for sampler in subject.model.SAMPLERS}
+    missing = [(sampler, steps) for steps in BY_STEPS if steps <= longest for sampler in subject.model.SAMPLERS if str(steps) not in found[sampler]]
+    for sampler, steps in missing:
+        found[sampler][str(steps)] = judge.distance(judge.look(painted(subject, z, f"{sampler}, {steps} steps", sampler=sampler, steps=steps)))
+        yield _sorted(found)
+    yield _sorted(found)
+
+
+def _sorted(rows: dict) -> dict:
+    """Each row by its number of steps."""
+    return {name: row if name == "samples" else dict(sorted(row.items(), key=lambda item: int(item[0]))) for name, row in rows.items()}
 
 
 def painted(subject: Subject, z: Tensor, what: str, y: Tensor | None = None, **how) -> Tensor:

@@ -130,16 +130,16 @@ class Model(Denoiser):
         super().__init__(config, betas(config))
         self.net = library().UNet2DModel(**_arguments(config))
 
-    def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
+    def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float | Tensor = 1.0) -> Tensor:
         alpha, sigma = self.shares[t].view(-1, 2, 1, 1, 1).unbind(1)
         return NOISE[self.config.prediction_type](self.net(x, t - 1).sample.float(), x, alpha, sigma)  # diffusers counts from 0
 
     def cut(self, x0: Tensor) -> Tensor:
         return x0.clamp(-self.config.clip_sample_range, self.config.clip_sample_range) if self.config.clip_sample else x0
 
-    def _schedule(self, steps: int, sampler: str = "ddim") -> list[Level]:
-        if sampler == "dpm++":
-            return super()._schedule(steps, sampler)
+    def _schedule(self, steps: int, sampler: str = "ddim", start: float = 1.0) -> list[Level]:
+        if sampler == "dpm++" or start < 1:
+            return super()._schedule(steps, sampler, start)
         times, levels = self.config.num_train_timesteps, self.levels()
         steps = min(steps, times)
         moments = {"leading": np.arange(steps) * (times // steps) + self.config.steps_offset, "linspace": np.linspace(0, times - 1, steps).round(),

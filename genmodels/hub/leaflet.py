@@ -20,6 +20,8 @@ MEMBERS = {  # what is published of a checkpoint's folder where it is there, and
     "walks.png": "From one random picture to the next, a walk a row.",
     "again.png": "Above pictures made by the model, below what comes back of them through their codes.",
     "path.png": "From noise to picture.",
+    "learned.png": "What the net takes for the picture under ever less noise.",
+    "steps.png": "Frechet distance by the number of steps.",
 }
 ONNX = "decoder.onnx"
 ONNX_SAYS = "the model for onnxruntime, also in a browser: latents `z` (and `y` where it is told classes) to pictures `x` in [0, 1]; a classifier `x` to `p`"
@@ -29,13 +31,14 @@ def leaflet(checkpoint: Checkpoint, repo: str, licence: str, title: str, words: 
     """README.md for a repository that will hold these files. title is one line, words are the person's own Markdown."""
     files = [*files, "README.md"]
     said = MEMBERS | {ONNX: ONNX_SAYS, "README.md": "this card"}
-    pictures = "\n\n".join(f"![{said[name]}]({name})" for name in files if name.endswith(".png"))
+    measured = _measured(checkpoint)
+    pictures = "\n\n".join(f"![{said[name]}]({name})" for name in files if name.endswith(".png") and f"({name})" not in measured)
     data, terms = card.terms(checkpoint)
     sections = {
         "": "\n\n".join(part for part in (words, card.what(checkpoint), pictures) if part),
         "How to load it": _loading(checkpoint, repo),
         "Files": "\n".join(f"* `{name}`: {said[name]}" for name in sorted(files)),
-        "What was measured": _measured(checkpoint),
+        "What was measured": measured,
         "How it was made": f"Whole recipe: `config.json`.\n\n{card.settings(checkpoint)}",
         "Data and terms": f"{data}: {terms}. No picture of the data is in this repository; what is shown was made by the model. "
                           f"The weights are given under {licence}.",

@@ -4,8 +4,10 @@ import sys
 from types import ModuleType
 
 from ..registry import modules_in
-from ._base import ABILITIES, LatentModel, Trainable, bits_per_dimension, check_square, dequantised, to_pixels
+from ._base import ABILITIES, LatentModel, Level, Step, Trainable, bits_per_dimension, check_square, dequantised, to_pixels
 from ._denoising import Denoiser, cosine_betas
+from ._known import Known, step_forward
+from ._path import Look, PathModel, Walk, together
 
 
 def the_model_in(module: ModuleType) -> type[LatentModel]:

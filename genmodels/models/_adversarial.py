@@ -35,6 +35,8 @@ class Config:
 class Adversarial(LatentModel):
     """A generator and the critic that teaches it."""
 
+    DRAWN = True
+
     def __init__(self, config: Config):
         super().__init__(config)
         self.latent_shape = (config.latent_dim,)

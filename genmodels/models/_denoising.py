@@ -1,8 +1,7 @@
 """Sampling with a net that predicts noise: DDPM (Ho et al. 2020), DDIM (Song et al. 2020) and DPM-Solver++ (Lu et al. 2022)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -10,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..normal import latents
-from ._base import Step
-from ._path import PathModel
+from ._base import Level, Step
+from ._known import Known
+from ._path import Chance, Look, PathModel, Walk, turns
 
 DARKEST = 1e-3  # share of the picture's variance below which a step is left out: there is nothing to predict a picture from
 
@@ -23,17 +22,8 @@ def cosine_betas(times: int) -> np.ndarray:
     return np.minimum(1 - left[1:] / left[:-1], 0.999)
 
 
-@dataclass(frozen=True)
-class Level:
-    """A moment of the process: number t of T, and how much of the picture (alpha) and of the noise (sigma) is left; alpha^2 + sigma^2 = 1."""
-
-    t: int
-    alpha: float
-    sigma: float
-
-
 def levels_of(betas: np.ndarray) -> tuple[Level, ...]:
-    """All moments, from t = 0, the picture itself, to T."""
+    """All moments, from t = 0, the picture itself, to T; alpha^2 + sigma^2 = 1."""
     left = np.concatenate([[1.0], np.cumprod(1 - betas)])
     return tuple(Level(t, float(alpha), float(sigma)) for t, (alpha, sigma) in enumerate(zip(np.sqrt(left), np.sqrt(1 - left), strict=True)))
 
@@ -94,7 +84,7 @@ class Denoiser(PathModel):
         """All moments, from t = 0, the picture itself, to T."""
         return self._levels
 
-    def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
+    def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float | Tensor = 1.0) -> Tensor:
         """The noise [B, C, H, W] that the net sees in x at moments t [B] (1 .. T)."""
         raise NotImplementedError
 
@@ -102,64 +92,59 @@ class Denoiser(PathModel):
         """A predicted picture, kept to what pictures can be: between black and white."""
         return x0.clamp(-1, 1)
 
-    def back(self, x: Tensor, y: Tensor | None = None, steps: int = 0) -> Iterator[Tensor]:
-        """The way to the noise that x grows from: DDIM run backwards, each step with the prediction at its start (Song et al., section 5.4)."""
-        for now, then in pairwise(self._schedule(steps or self.STEPS_BACK)[::-1]):
-            seen = self._look(x, now if now.t else self.levels()[1], y, 1.0, cut=False)
+    def look(self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float | Tensor) -> Tensor:
+        return self.predict_noise(x, t, y, guidance)
+
+    def walk_back(self, x: Tensor, y: Tensor | None = None, steps: int = 0) -> Walk:
+        """DDIM run backwards, each step with the prediction at its start (Song et al., section 5.4)."""
+        levels = self._schedule(steps or self.STEPS_BACK)[::-1]
+        for number, (now, then) in enumerate(pairwise(levels), 1):
+            at = now if now.t else self.levels()[1]
+            seen = self._seen(at, x, (yield Look(x, at.t, y, 1.0)), cut=False)
             x = then.alpha * seen.x0 + then.sigma * seen.noise
-            yield x
+            yield Step(self._share(then), x, seen.x0, seen.noise, x, torch.zeros_like(x), now, then, 0.0, number, len(levels) - 1)
 
-    def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0,
-             guidance: float | None = None, seed: int = 0) -> Iterator[Step]:
-        """The steps from noise z to the picture: `steps` of them, and the picture itself as the last.
+    def walk(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0, guidance: float | None = None,
+             seed: int = 0, start: float = 1.0, known: Known | None = None) -> Walk:
+        sampler, guidance = sampler or self.SAMPLERS[0], self.config.guidance if guidance is None else guidance
+        levels = self._schedule(steps or self.config.steps, sampler, start)
+        chance, other, way = Chance(z, seed), Chance(z, seed, b"known"), turns(levels, known)
+        x, earlier = z if known is None or start == 1 else known.begun(z, levels[0]), None
+        for number, (now, then, again) in enumerate(way, 1):
+            seen = self._seen(now, x, (yield Look(x, now.t, y, guidance)), known)
+            mean, spread = self.UPDATES[sampler](seen, then, earlier, eta)
+            fresh = spread * chance() if spread else torch.zeros_like(x)
+            yield Step(self._share(now), x, seen.x0, seen.noise, mean, fresh, now, then, spread, number, len(way))
+            x, earlier = mean + fresh, None if again else seen
+            if known:
+                x = known.onward(x, now, then, again, other)
+        x, nothing = (known.matched(x) if known else x).clamp(-1, 1), torch.zeros_like(x)
+        yield Step(0.0, x, x, nothing, x, nothing, levels[-1], levels[-1], 0.0, len(way), len(way))
 
-        sampler is one of SAMPLERS ("" the first; steps 0 and guidance None are the config's); eta is DDIM's share of fresh
-        noise, which is drawn from z and seed.
-        """
-        sampler = sampler or self.SAMPLERS[0]
-        update, x, earlier = self.UPDATES[sampler], z, None
-        keys = _keys(z, seed) if sampler == "ddpm" or eta else None
-        levels, times = self._schedule(steps or self.config.steps, sampler), len(self.levels()) - 1
-        guidance = self.config.guidance if guidance is None else guidance
-        for number, (now, then) in enumerate(pairwise(levels)):
-            seen = self._look(x, now, y, guidance)
-            mean, spread = update(seen, then, earlier, eta)
-            fresh = spread * _draw(keys, number, x) if keys and spread else torch.zeros_like(x)
-            yield Step(now.t / times, x, seen.x0, seen.noise, mean, fresh)
-            x, earlier = mean + fresh, seen
-        x = x.clamp(-1, 1)
-        yield Step(0.0, x, x, torch.zeros_like(x), x, torch.zeros_like(x))
+    def _share(self, level: Level) -> float:
+        return level.t / (len(self.levels()) - 1)
 
-    def _schedule(self, steps: int, sampler: str = "ddim") -> list[Level]:
-        """The moments that so many steps visit, from the first at which a picture can be predicted down to t = 0.
+    def _schedule(self, steps: int, sampler: str = "ddim", start: float = 1.0) -> list[Level]:
+        """The moments that so many steps visit, from `start` of all, or the first at which a picture can be predicted, down to t = 0.
 
         They lie evenly in t; for DPM-Solver++ evenly in log(alpha / sigma), as its authors advise, down to a hundredth of T.
         """
         levels = self.levels()
-        first = max(level.t for level in levels if level.alpha**2 >= DARKEST)
+        times = len(levels) - 1
+        first = min(max(level.t for level in levels if level.alpha**2 >= DARKEST), max(1, round(start * times)))
         if sampler == "dpm++":
             logs = np.array([np.log(level.alpha / level.sigma) for level in levels[1:first + 1]])
-            wanted = np.linspace(logs[-1], logs[max(1, min(first, (len(levels) - 1) // 100)) - 1], steps)
+            wanted = np.linspace(logs[-1], logs[max(1, min(first, times // 100)) - 1], steps)
             moments = [0, *(1 + abs(logs - value).argmin() for value in wanted)]
         else:
             moments = np.linspace(0, first, steps + 1).round().astype(int)
         return [levels[t] for t in np.unique(moments)[::-1]]
 
-    def _look(self, x: Tensor, level: Level, y: Tensor | None, guidance: float, cut: bool = True) -> Seen:
-        """The predictions at a level. A picture stays within its bounds, and the noise is then what remains of x."""
-        said = noise = self.predict_noise(x, torch.full((x.shape[0],), level.t, device=x.device), y, guidance)
-        x0 = (x - level.sigma * noise) / level.alpha
+    def _seen(self, level: Level, x: Tensor, said: Tensor, known: Known | None = None, cut: bool = True) -> Seen:
+        """What a noise that the net says for x at a level means. A picture stays within its bounds and fits what is known of it; noise is what remains."""
+        x0, noise = (x - level.sigma * said) / level.alpha, said
         if cut:
             x0 = self.cut(x0)
+            x0 = known.matched(x0) if known else x0
             noise = (x - level.alpha * x0) / level.sigma
         return Seen(level, x, x0, noise, said)
-
-
-def _keys(z: Tensor, seed: int) -> list[int]:
-    """A seed for each latent's fresh noise: the picture depends on z and seed alone, not on who stands beside it."""
-    return [int.from_bytes(sha256(row.tobytes() + seed.to_bytes(8, "little")).digest()[:4], "little") for row in z.detach().float().cpu().numpy()]
-
-
-def _draw(keys: list[int], number: int, x: Tensor) -> Tensor:
-    """Fresh noise [B, C, H, W] of step `number`."""
-    return torch.from_numpy(np.concatenate([latents(key, 1, x.shape[1:], first=number) for key in keys])).to(x)

@@ -1,6 +1,7 @@
-"""Autoencoder: linear (which is PCA), tied, convolutional, under- or overcomplete, by its config.
+"""Autoencoder: linear (which is PCA), tied, convolutional, denoising, under- or overcomplete, by its config.
 
-Its codes follow no prior. It keeps their mean and scale, so that latents look like N(0, I) from
+With a corruption it is the denoising autoencoder of Vincent et al. 2008: the code of a corrupted picture
+has to bring back the clean one. Its codes follow no prior. It keeps their mean and scale, so that latents look like N(0, I) from
 outside; that they do not fill that ball is what the VAE was invented for.
 """
 
@@ -12,6 +13,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..corruptions import ANY, CORRUPTIONS, corrupted
 from ..knobs import knob
 from ..nets import ConvDecoder, ConvEncoder, mlp, start_dim
 from ._base import LatentModel, check_square
@@ -29,6 +31,9 @@ class Config:
     depth: int = knob(1, "residual blocks in each half", 0, 8)
     hidden: int = knob(128, "units of the hidden layer", 8, 2048)
     error: str = knob("squared", "what the loss measures between picture and reconstruction", choices=("squared", "cross-entropy"))
+    corruption: str = knob("none", "what is done to pictures that it encodes while it learns to give back the clean ones; any is all in turn",
+                           choices=("none", *CORRUPTIONS, ANY))
+    noise_level: float = knob(0.5, "the highest level of that, each picture has its own; of Gaussian noise its standard deviation, white is 1", 0, 1)
     conditions: tuple[str, ...] = ()
 
     def __post_init__(self):
@@ -68,7 +73,8 @@ class Autoencoder(LatentModel):
         return out if self.config.net == "linear" else (out / 2).tanh()
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
-        out, pixels = self._out(self._code(x)), (x + 1) / 2
+        seen = corrupted(x, self.config.corruption, self.config.noise_level)
+        out, pixels = self._out(self._code(seen)), (x + 1) / 2
         if self.config.error == "cross-entropy":
             return {"loss": F.binary_cross_entropy_with_logits(out, pixels)}
         picture = (out + 1) / 2 if self.config.net == "linear" else out.sigmoid()
@@ -82,7 +88,7 @@ class Autoencoder(LatentModel):
         self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))  # a dead unit keeps scale one
 
     @torch.no_grad()
-    def solve(self, x: Tensor) -> None:
+    def solve(self, x: Tensor, y: Tensor | None = None) -> None:
         """The optimum of the linear autoencoder, which is PCA (Baldi & Hornik 1989)."""
         if self.config.net != "linear":
             raise ValueError("Only the linear autoencoder has a closed form; train this one by gradient steps.")

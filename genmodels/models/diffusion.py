@@ -56,8 +56,8 @@ class Diffusion(Denoiser):
         alpha, sigma = self._shares(t)
         return alpha * x + sigma * noise
 
-    def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
-        """The noise [B, C, H, W] that the net sees in x at moments t [B], guided as by Ho & Salimans 2022."""
+    def predict_noise(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float | Tensor = 1.0) -> Tensor:
+        """The noise [B, C, H, W] that the net sees in x at moments t [B], guided as by Ho & Salimans 2022, all alike or each row by its own [B]."""
         said = guided(self.net, x, t.float() / self.config.times, self.said(y, x), guidance)
         if self.config.predicts == "noise":
             return said

@@ -1,7 +1,8 @@
 """Flow matching (Lipman et al. 2022; rectified flow, Liu et al. 2022): a net learns the straight way from noise to picture."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -10,8 +11,9 @@ from torch.nn import functional as F
 
 from ..knobs import knob
 from ..nets import UNet
-from ._base import Step, check_square
-from ._path import PathModel, guided
+from ._base import Level, Step, check_square
+from ._known import Known
+from ._path import Chance, Look, PathModel, Walk, guided, turns
 
 
 @dataclass(frozen=True)
@@ -31,26 +33,28 @@ class Config:
 
 # Solvers: from x at t = now, where the velocity is v, the mean velocity on the way to t = then
 
-Look = Callable[[Tensor, float], Tensor]  # the velocity at x and t
+Asking = Generator[Look, Tensor, Tensor]  # yields what is asked of the net, is sent its answer, and returns a velocity
+Solver = Callable[[Callable[[Tensor, float], Asking], Tensor, Tensor, float, float], Asking]  # the first argument looks for the velocity at x and t
 
 
-def heun(look: Look, x: Tensor, v: Tensor, now: float, then: float) -> Tensor:
+def heun(look, x: Tensor, v: Tensor, now: float, then: float) -> Asking:
     """The mean of the velocities at both ends: second order, two looks at the net."""
-    return (v + look(x + (then - now) * v, then)) / 2
+    return (v + (yield from look(x + (then - now) * v, then))) / 2
 
 
-def midpoint(look: Look, x: Tensor, v: Tensor, now: float, then: float) -> Tensor:
+def midpoint(look, x: Tensor, v: Tensor, now: float, then: float) -> Asking:
     """The velocity halfway: second order, two looks at the net."""
     half = (then - now) / 2
-    return look(x + half * v, now + half)
+    return (yield from look(x + half * v, now + half))
 
 
-def euler(look: Look, x: Tensor, v: Tensor, now: float, then: float) -> Tensor:
+def euler(look, x: Tensor, v: Tensor, now: float, then: float) -> Asking:
     """The velocity at the start: first order, one look at the net."""
+    yield from ()
     return v
 
 
-SOLVERS: dict[str, Callable[[Look, Tensor, Tensor, float, float], Tensor]] = {"heun": heun, "midpoint": midpoint, "euler": euler}
+SOLVERS: dict[str, Solver] = {"heun": heun, "midpoint": midpoint, "euler": euler}
 
 
 class FlowMatching(PathModel):
@@ -64,7 +68,7 @@ class FlowMatching(PathModel):
         super().__init__(config)
         self.net = UNet(config.image_shape, config.width, config.depth, len(config.conditions))
 
-    def velocity(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float = 1.0) -> Tensor:
+    def velocity(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: float | Tensor = 1.0) -> Tensor:
         """dx / dt [B, C, H, W] at times t [B] in [0, 1]: the mean of noise - x0 over all ways through x."""
         return guided(self.net, x, t, self.said(y, x), guidance)
 
@@ -75,37 +79,51 @@ class FlowMatching(PathModel):
         way = t.view(-1, 1, 1, 1)
         return {"loss": F.mse_loss(self.velocity((1 - way) * x + way * noise, t, self.partly_said(y, x)), noise - x)}
 
-    def back(self, x: Tensor, y: Tensor | None = None, steps: int = 0) -> Iterator[Tensor]:
-        """The way to the noise that x comes from: the same equation in the other direction, without guidance."""
-        for _, _, reached in self._steps(x, y, self.SAMPLERS[0], _times(steps or self.STEPS_BACK)[::-1], 1.0):
-            yield reached
+    def look(self, x: Tensor, t: Tensor, y: Tensor | None, guidance: float | Tensor) -> Tensor:
+        return self.velocity(x, t, y, guidance)
 
-    def path(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0,
-             guidance: float | None = None, seed: int = 0) -> Iterator[Step]:
-        """The steps from noise z to the picture: `steps` of them, and the picture itself as the last.
+    def walk_back(self, x: Tensor, y: Tensor | None = None, steps: int = 0) -> Walk:
+        """The same equation in the other direction, without guidance."""
+        times = _times(steps or self.STEPS_BACK)[::-1]
+        for number, (now, then) in enumerate(pairwise(times), 1):
+            v, mean = yield from self._solved(x, now, then, self.SAMPLERS[0], y, 1.0)
+            x0, noise, x = x - now * v, x + (1 - now) * v, x + (then - now) * mean
+            yield Step(then, x, x0, noise, x, torch.zeros_like(x), _level(now), _level(then), 0.0, number, len(times) - 1)
 
-        sampler is one of SAMPLERS ("" the first; steps 0 and guidance None are the config's). An equation without
-        chance draws nothing, so eta and seed change nothing.
-        """
-        times, x, nothing = _times(steps or self.config.steps), z, torch.zeros_like(z)
-        for now, v, mean in self._steps(z, y, sampler or self.SAMPLERS[0], times, self.config.guidance if guidance is None else guidance):
-            yield Step(now, x, x - now * v, x + (1 - now) * v, mean, nothing)
-            x = mean
-        x = x.clamp(-1, 1)
-        yield Step(0.0, x, x, nothing, x, nothing)
+    def walk(self, z: Tensor, y: Tensor | None = None, *, sampler: str = "", steps: int = 0, eta: float = 0.0, guidance: float | None = None,
+             seed: int = 0, start: float = 1.0, known: Known | None = None) -> Walk:
+        """An equation without chance draws nothing, so eta changes nothing; seed is for what is known alone."""
+        sampler, guidance = sampler or self.SAMPLERS[0], self.config.guidance if guidance is None else guidance
+        levels = [_level(t) for t in _times(steps or self.config.steps, start)]
+        way, chance, nothing = turns(levels, known), Chance(z, seed, b"known"), torch.zeros_like(z)
+        x = z if known is None or start == 1 else known.begun(z, levels[0])
+        for number, (now, then, again) in enumerate(way, 1):
+            v, mean = yield from self._solved(x, now.sigma, then.sigma, sampler, y, guidance, known)
+            mean = x + (then.sigma - now.sigma) * mean
+            yield Step(now.sigma, x, x - now.sigma * v, x + now.alpha * v, mean, nothing, now, then, 0.0, number, len(way))
+            x = known.onward(mean, now, then, again, chance) if known else mean
+        x = (known.matched(x) if known else x).clamp(-1, 1)
+        yield Step(0.0, x, x, nothing, x, nothing, levels[-1], levels[-1], 0.0, len(way), len(way))
 
-    def _steps(self, x: Tensor, y: Tensor | None, sampler: str, times: list[float],
-               guidance: float) -> Iterator[tuple[float, Tensor, Tensor]]:
-        """At each time but the last: the time, the velocity there, and where it leads."""
-        def look(x: Tensor, t: float) -> Tensor:
-            return self.velocity(x, x.new_full((x.shape[0],), t), y, guidance)
-
-        for now, then in pairwise(times):
-            v = look(x, now)
-            x = x + (then - now) * SOLVERS[sampler](look, x, v, now, then)
-            yield now, v, x
+    def _solved(self, x: Tensor, now: float, then: float, sampler: str, y: Tensor | None, guidance: float,
+                known: Known | None = None) -> Generator[Look, Tensor, tuple[Tensor, Tensor]]:
+        """The velocity at x, and the mean velocity from `now` to `then`."""
+        look = partial(_velocity, y=y, guidance=guidance, known=known)
+        v = yield from look(x, now)
+        return v, (yield from SOLVERS[sampler](look, x, v, now, then))
 
 
-def _times(steps: int) -> list[float]:
-    """From noise to picture in equal steps."""
-    return [1 - k / steps for k in range(steps)] + [0.0]
+def _velocity(x: Tensor, t: float, y: Tensor | None, guidance: float, known: Known | None) -> Asking:
+    """The velocity at x and t, turned towards a picture that fits what is known."""
+    v = yield Look(x, t, y, guidance)
+    return (x - known.matched(x - t * v)) / t if known and t else v
+
+
+def _times(steps: int, start: float = 1.0) -> list[float]:
+    """From noise, or from `start` of the way, to the picture in equal steps."""
+    return [start * (1 - k / steps) for k in range(steps)] + [0.0]
+
+
+def _level(t: float) -> Level:
+    """A time as a moment of a thousand."""
+    return Level(round(1000 * t), 1 - t, t)

@@ -24,6 +24,7 @@ class Config:
     hidden: int = knob(128, "units between the grid and the code; with a critic, in the encoder alone", 8, 2048)
     beta: float = knob(1.0, "weight of the KL term; higher is tidier and blurrier", 0, 100)
     likelihood: str = knob("bernoulli", "how pixels scatter around the decoded picture", choices=("bernoulli", "gaussian"))
+    standardised: bool = knob(False, "whether latents are codes in units of their mean and spread over the data; a beta above 1 leaves these below the prior's")
     realism: float = knob(0.0, "nats that a critic's opinion of decoded pictures weighs; above 0 they are sharper, made by a generator as in a GAN", 0, 100_000)
     critic_width: int = knob(24, "channels of the critic's finest convolutions, where there is one", 4, 256)
     conditions: tuple[str, ...] = knob((), "names of the classes or attributes that both halves are told", 1, 60)
@@ -44,6 +45,9 @@ class VAE(LatentModel):
         self.decoder = _adversarial.Generator(config) if config.realism else ConvDecoder(*shared, config.latent_dim, len(config.conditions))
         if config.likelihood == "gaussian":
             self.log_std = nn.Parameter(torch.tensor(-1.0))  # one for all pixels (sigma-VAE, Rybkin et al. 2021)
+        if config.standardised:
+            self.register_buffer("middle", torch.zeros(config.latent_dim))
+            self.register_buffer("spread", torch.ones(config.latent_dim))
         if config.realism:
             self.critic = _adversarial.Critic(_adversarial.Config(config.image_shape, width=config.critic_width))
 
@@ -60,11 +64,25 @@ class VAE(LatentModel):
 
     @torch.no_grad()
     def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
-        """A decoder that plays against a critic is normalised by batches, like every generator here."""
+        """Fit a Gaussian to the codes of the data (ex-post density estimation, Ghosh et al. 2020); its axes are those of the code.
+
+        A decoder that plays against a critic is normalised by batches, like every generator here.
+        """
+        if self.config.standardised:
+            y = self.said(y, x)
+            parts = [self._posterior(*part) for part in zip(x.split(500), [None] * len(x) if y is None else y.split(500), strict=False)]
+            means, variances = (torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "variance"))
+            self.middle.copy_(means.mean(0))
+            self.spread.copy_((means.var(0) + variances.mean(0)).sqrt())
         if self.config.realism:
             _adversarial.measure_norms(self.decoder, self.decode, self.config.latent_dim, y, self.device)
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Normal:
+        q = self._posterior(x, y)
+        return Normal((q.mean - self.middle) / self.spread, q.stddev / self.spread) if self.config.standardised else q
+
+    def _posterior(self, x: Tensor, y: Tensor | None) -> Normal:
+        """Of codes as they are trained."""
         mean, log_std = self.encoder(x, self.said(y, x)).float().chunk(2, dim=1)
         return Normal(mean, log_std.clamp(-7, 4).exp())
 
@@ -72,11 +90,15 @@ class VAE(LatentModel):
         return self.posterior(x, y).mean
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return (self.decoder(z, self.said(y, z)).float() / 2).tanh()
+        return (self.decoder(self._code(z), self.said(y, z)).float() / 2).tanh()
 
     def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
         """log p(x | z) in nats [B], with pixels in [0, 1] taken as probabilities (Bernoulli) or as values (Gaussian)."""
-        return self._likely(x, self.decoder(z, self.said(y, z)).float())
+        return self._likely(x, self.decoder(self._code(z), self.said(y, z)).float())
+
+    def _code(self, z: Tensor) -> Tensor:
+        """Latents as the decoder takes them."""
+        return z * self.spread + self.middle if self.config.standardised else z
 
     def _likely(self, x: Tensor, out: Tensor) -> Tensor:
         """log p(x | z) [B], where `out` is what the decoder says of z."""
@@ -90,7 +112,7 @@ class VAE(LatentModel):
         y = self.partly_said(y, x)
         if player == "critic":
             return self._loss_of_critic(x, y)
-        q = self.posterior(x, y)
+        q = self._posterior(x, y)
         out = self.decoder(q.rsample(), self.said(y, x)).float()
         reconstruction = -self._likely(x, out).mean()
         kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()

@@ -72,7 +72,7 @@ class Asking:
     async def prior(self, request: Request, name: str) -> Response:
         """prior/NAME?n=N&seed=S&sampler=KIND: latents float32 [n, D]."""
         query = request.query_params
-        n, seed = _count(query), _whole(query, "seed", 2**32 - 1)
+        n, seed = _count(query), whole(query, "seed", 2**32 - 1)
         await self.look(name)
         self.blueprint(name)
         try:
@@ -181,7 +181,7 @@ class Asking:
 # What stands in an address
 
 
-def _whole(query: QueryParams, key: str, most: int) -> int:
+def whole(query: QueryParams, key: str, most: int) -> int:
     """A whole number from 0 on; 0 where it is not given."""
     text = query.get(key) or "0"
     if not (text.isascii() and text.isdigit() and len(text) < 12 and int(text) <= most):
@@ -196,7 +196,7 @@ def _count(query: QueryParams) -> int:
     return int(text)
 
 
-def _number(query: QueryParams, key: str, otherwise: float | None) -> float | None:
+def number(query: QueryParams, key: str, otherwise: float | None) -> float | None:
     if not (text := query.get(key)):
         return otherwise
     try:
@@ -209,8 +209,8 @@ def _sampling(task: str, query: QueryParams) -> Sampling | None:
     """What an address says of the way to a picture; None if nothing."""
     if task != "decode" or not query:
         return None
-    options = Sampling(query.get("sampler", ""), _whole(query, "steps", 10**6), _number(query, "eta", 0.0), _number(query, "guidance", None),
-                       _whole(query, "seed", 2**32 - 1))
+    options = Sampling(query.get("sampler", ""), whole(query, "steps", 10**6), number(query, "eta", 0.0), number(query, "guidance", None),
+                       whole(query, "seed", 2**32 - 1))
     return options if options.said() else None
 
 

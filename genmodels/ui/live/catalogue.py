@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from ...corruptions import CORRUPTIONS
 from ...datasets import DATASETS
 from ...engine import Engine
+from ...filters import SETTINGS
 from ...hub.source import SOURCE, read
 from ...kept import LARGEST_DIRECTIONS
 from ...models import ABILITIES, LatentModel
 from ..theme import ASSETS
 
 LARGEST = 16 << 20  # bytes of weights that are sent to a browser, as float32
-ACRONYMS = {"mnist", "pca", "ae", "vae", "cvae", "gan", "cgan"}
+ACRONYMS = {"mnist", "pca", "ae", "dae", "vae", "cvae", "gan", "cgan"}
 FAMILIES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder", "gan": "GAN", "encoded_gan": "GAN with an encoder", "diffusion": "Diffusion model",
             "flow": "Normalizing flow", "flow_matching": "Flow matching", "dcgan": "DCGAN generator",
             "unet2d": "Diffusion U-Net", "autoencoder_kl": "Spatial autoencoder (KL)",
@@ -27,6 +29,7 @@ BUNDLED = ASSETS.parent / "checkpoints"
 FORMAT = b"2"  # goes up when atlas_for_browser writes something else, so that no browser keeps an old one
 OF_SAMPLES = ("fd_ratio", "sure", "precision", "recall")  # measured on pictures that the model makes
 UNKNOWN = {"hub": "From the Hub"}  # what models are grouped as whose data nobody here knows
+MOST_LEVELS = 32  # of a corruption, at which cleaning was measured
 MOST_PLACES = 32  # in a gallery
 MOST_CODES = 10_000  # in an atlas
 HEADER = 1024  # bytes of the atlas that list its arrays; a multiple of 8, so that the arrays are aligned
@@ -74,11 +77,17 @@ def _model(engine: Engine, name: str) -> dict:
         "abilities": {"decode": True, "random": not model.PRIOR or model.PRIOR} | {ability: model.can(ability) or why for ability, why in ABILITIES.items()},
         "heavy": model.HEAVY, "parameters": parameters, "bytes": size, "licence": about["licence"], "hash": checkpoint.hash,
         "terms": dataset.TERMS if dataset else "",
-        "metrics": metrics, "classifier": engine.classifier_for(name), "samplers": list(checkpoint.samplers()),
+        "denoises": _denoises(model.config), "metrics": metrics, "classifier": engine.classifier_for(name), "samplers": list(checkpoint.samplers()),
         "steps": steps, "scaled": SCALED.get(about["family"]), "linear": getattr(model.config, "net", "") == "linear",
         "onnx": onnx, "atlas": address(engine, name, "atlas.bin"), **_directions(engine, name),
         "browser": bool(onnx) and 4 * parameters <= LARGEST,
     } | _whence(engine, name)
+
+
+def _denoises(config) -> dict | None:
+    """What was done to the pictures that a model learned to give back clean, and up to which level; None where nothing was."""
+    kind = getattr(config, "corruption", "none")
+    return None if kind == "none" else {"corruption": kind, "level": config.noise_level}
 
 
 def _directions(engine: Engine, name: str) -> dict:
@@ -127,12 +136,15 @@ def origin(folder: Path) -> str:
 def _steps(model: LatentModel) -> dict | None:
     """How a model of many steps makes a picture, unless a person says otherwise; None for a model of one step.
 
-    samplers: the names, the model's own first; default: how many steps; guidance: by how much, None where nothing can be told.
+    samplers: the names, the model's own first; default: how many steps; guidance: by how much, None where nothing can be told. times: moments of the
+    forward process, None where time is no whole number; betas: how the noise grows, and predicts: what the net says, "" where that is not chosen.
     """
     if not model.can("path"):
         return None
-    return {"samplers": list(model.SAMPLERS), "default": getattr(model.config, "steps", 50),
-            "guidance": getattr(model.config, "guidance", 1.0) if model.conditions else None}
+    config, levels = model.config, getattr(model, "levels", None)
+    return {"samplers": list(model.SAMPLERS), "default": getattr(config, "steps", 50),
+            "guidance": getattr(config, "guidance", 1.0) if model.conditions else None,
+            "times": len(levels()) - 1 if levels else None, "betas": getattr(config, "betas", ""), "predicts": getattr(config, "predicts", "")}
 
 
 def _with_samples(metrics):
@@ -153,11 +165,48 @@ def checked_metrics(metrics, size: int) -> dict:
             one is None or isinstance(one, dict) and isinstance(one.get("name"), str) and _is_number(one.get("r")) for one in value),
         "gallery": lambda value: isinstance(value, list) and len(value) <= MOST_PLACES and all(
             isinstance(one, dict) and isinstance(one.get("point"), str) and isinstance(one.get("why"), str) for one in value),
+        "cleaning": _is_cleaning, "noise": _is_noise, "fd_by_steps": _is_by_steps,
     }
     for key, test in fits.items():
         if key in metrics and not test(metrics[key]):
             raise ValueError(f"{key} in metrics.json is not what this program writes there; measure the model again with python -m genmodels.evaluate.")
     return {key: metrics[key] for key in fits if key in metrics}
+
+
+def _is_cleaning(value) -> bool:
+    """What evaluate/cleaning.py writes: for each way and corruption a number at every level, and a setting of each filter that was measured."""
+    levels, settings = (value.get("levels"), value.get("settings", {})) if isinstance(value, dict) else (None, None)
+    if not isinstance(levels, list) or not 2 <= len(levels) <= MOST_LEVELS or not all(map(_is_number, levels)) or not isinstance(settings, dict):
+        return False
+
+    def fits(rows, test) -> bool:
+        return isinstance(rows, dict) and set(rows) == set(CORRUPTIONS) and all(
+            isinstance(row, list) and len(row) == len(levels) and all(map(test, row)) for row in rows.values())
+
+    filters = [name for name in SETTINGS if name in value]
+    return set(settings) == set(filters) and all(fits(value.get(way), _is_number) for way in ("model", "noisy", *filters)) and all(
+        fits(settings[name], lambda one, known=SETTINGS[name]: isinstance(one, str) and one in known) for name in filters)
+
+
+def _is_noise(value) -> bool:
+    """What evaluate/noise.py writes: errors at moments t, and what is lost on the way to the noise and back by its steps."""
+    if not isinstance(value, dict):
+        return False
+    moments, trips = value.get("by_t", {"t": []}), value.get("round_trip", {"by_steps": {}})
+    return isinstance(moments, dict) and all(isinstance(row, list) and len(row) == len(moments["t"]) and all(map(_is_number, row)) for row in
+                                             (moments.get(key) for key in (("t", "noise", "x0") if "by_t" in value else ("t",)))) and \
+        isinstance(trips, dict) and _is_by_count(trips.get("by_steps"), ("psnr", "error"))
+
+
+def _is_by_steps(value) -> bool:
+    """What evaluate/samples.py writes: for each sampler the Frechet distance by steps, beside the number of samples."""
+    return isinstance(value, dict) and all(_is_number(row) if name == "samples" else _is_by_count(row, ("fd",)) for name, row in value.items())
+
+
+def _is_by_count(rows, keys: tuple[str, ...]) -> bool:
+    """Numbers of these names for each of some counts, which are written as text."""
+    return isinstance(rows, dict) and all(count.isdigit() and isinstance(row, dict) and all(_is_number(row.get(key)) for key in keys)
+                                          for count, row in rows.items())
 
 
 def _is_number(value) -> bool:

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.websockets import WebSocket
 
 from ...datasets import DATASETS, Images
 from ...engine import Engine
 from ..visitors import visitor
-from .asking import Asking, Body, received, unless_left
-from .waiting import Refused
+from .asking import Body, received, unless_left
+from .posted import Posted
 
 SHOWN = 6
 SIDE = 16  # pixels of the small pictures that are compared: what is alike may lie a pixel aside
@@ -52,7 +51,7 @@ class Known:
         return {"row": row, "apart": apart, "names": names, "picture": b64encode(picture.tobytes()).decode()}
 
 
-class Neighbours:
+class Neighbours(Posted):
     """POST NAME with a picture uint8 [H, W, C] as that model takes it: JSON {"among", "pictures": [{"row", "apart", "names", "picture"}]}.
 
     Where the data set of the model is neither in the folder `source` nor embedded, {"why": sentence}. It is loaded when it is first asked for,
@@ -60,25 +59,18 @@ class Neighbours:
     """
 
     def __init__(self, engine: Engine, source: Path | None):
-        self.engine, self.source, self.asking = engine, source, Asking(engine)
+        super().__init__(engine)
+        self.source = source
         self._loading = threading.Lock()
         self._known: dict[str, Future[Known]] = {}
 
-    async def talk(self, socket: WebSocket, parts: list[str]) -> None:
-        await socket.close(1008)
-
-    async def answer(self, request: Request, parts: list[str]) -> Response:
-        if len(parts) != 1:
-            raise Refused(404, "There is nothing at this address.")
-        if request.method != "POST":
-            raise Refused(405, f"{request.method} is not answered here.")
-        await self.asking.look(parts[0])
-        model = self.asking.blueprint(parts[0])
+    async def posted(self, request: Request, name: str) -> Response:
+        model = self.asking.blueprint(name)
         channels, height, width = model.image_shape
         with self.asking.waiting.answering(visitor(request.scope).key, 1):
             content = await received(request, Body(height * width * channels, 0, False, f"picture of {height} x {width} x {channels} bytes"), 1)
             pixels = np.frombuffer(content, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
-            found = await unless_left(request, self._near(str(self.engine.checkpoint(parts[0]).about["dataset"]), pixels))
+            found = await unless_left(request, self._near(str(self.engine.checkpoint(name).about["dataset"]), pixels))
         return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
     async def _near(self, name: str, pixels: np.ndarray) -> dict[str, Any]:

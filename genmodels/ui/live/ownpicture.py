@@ -1,8 +1,6 @@
 """What models make of a person's own picture, below /live/own: read it, search its code step by step, repair what is missing of it."""
 
 import asyncio
-import json
-from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -11,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from scipy.stats import chi2
 from skimage.metrics import structural_similarity
 from skimage.restoration import inpaint_biharmonic
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from ...engine import Engine, Search, Sought
@@ -23,6 +21,7 @@ from ...latent import hashing
 from ...models import LatentModel
 from ..visitors import visitor
 from .asking import Asking, Body, received, unless_left
+from .lines import Lines, line, text
 from .packing import packed
 from .waiting import Refused
 
@@ -90,10 +89,10 @@ class OwnPicture:
     def _measured(self, name: str, pixels: np.ndarray, code: np.ndarray, made: np.ndarray) -> dict[str, Any]:
         """All that is said of a picture, its code [1, *latent_shape] and what the model makes of that."""
         error = _error(made, pixels)
-        return {"code": _text(code.astype("<f4")), "picture": _text(made), **_quality(made, pixels), "bytes": 2 * code.size,
-                "files": [{"format": one.format, "bytes": one.bytes, "shrunk": one.shrunk, "picture": _text(one.pixels), **_quality(one.pixels, pixels)}
+        return {"code": text(code.astype("<f4")), "picture": text(made), **_quality(made, pixels), "bytes": 2 * code.size,
+                "files": [{"format": one.format, "bytes": one.bytes, "shrunk": one.shrunk, "picture": text(one.pixels), **_quality(one.pixels, pixels)}
                           for one in packed(pixels, 2 * code.size)],
-                "typical": self._typical(name, code, error), "near": self._near(name, code)}
+                "length": _length(code), "typical": self._typical(name, code, error), "near": self._near(name, code)}
 
     def _typical(self, name: str, code: np.ndarray, error: float) -> dict[str, Any] | None:
         """Distance, error and score, each with the share of test pictures that have less, and the threshold that few of them exceed."""
@@ -149,7 +148,7 @@ class OwnPicture:
         except BaseException:
             stack.close()
             raise
-        return _Lines(_lines(opening, future, told, pixels[0]), stack)
+        return Lines(_lines(opening, future, told, pixels[0]), stack)
 
 
 class _Told:
@@ -164,20 +163,8 @@ class _Told:
         self.news.set()
 
 
-class _Lines(StreamingResponse):
-    """Lines of JSON; whatever happens to them, what they hold on to is let go of at their end."""
-
-    def __init__(self, lines: AsyncIterator[bytes], held: ExitStack):
-        super().__init__(lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
-        self.held = held
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self.held:
-            await super().__call__(scope, receive, send)
-
-
 async def _lines(opening: dict[str, Any], future: Future, told: _Told, pixels: np.ndarray) -> AsyncIterator[bytes]:
-    yield _line(opening)
+    yield line(opening)
     ended = asyncio.wrap_future(future)
     while not ended.done():
         hearing = asyncio.ensure_future(told.news.wait())
@@ -185,20 +172,20 @@ async def _lines(opening: dict[str, Any], future: Future, told: _Told, pixels: n
         hearing.cancel()
         if told.news.is_set() and not ended.done():
             told.news.clear()
-            yield _line(_said(told.last, pixels))
+            yield line(_said(told.last, pixels))
             await asyncio.wait((ended,), timeout=PAUSE)
     try:
         ended.result()
         await asyncio.sleep(0)  # what was told last may still be on its way
-        yield _line((_said(told.last, pixels) if told.last else {}) | {"over": True})
+        yield line((_said(told.last, pixels) if told.last else {}) | {"over": True})
     except (ValueError, FloatingPointError, MemoryError, RuntimeError) as error:
-        yield _line({"problem": str(error)})
+        yield line({"problem": str(error)})
 
 
 def _said(found: Sought, pixels: np.ndarray) -> dict[str, Any]:
     """One line of a search: of each answer its code, its picture, the error of what is known, and how near it comes to the whole picture."""
     return {"step": found.step, "steps": found.steps, "answers": [
-        {"code": _text(code.astype("<f4")), "picture": _text(made), "known": float(error), **_quality(made, pixels)}
+        {"code": text(code.astype("<f4")), "picture": text(made), "known": float(error), **_quality(made, pixels)}
         for code, made, error in zip(found.codes, found.pictures, found.errors, strict=True)]}
 
 
@@ -216,7 +203,7 @@ def beside(pixels: np.ndarray, options: Search) -> list[dict[str, Any]]:
 
 
 def _beside(title: str, made: np.ndarray, pixels: np.ndarray) -> dict[str, Any]:
-    return {"title": title, "picture": _text(made), **_quality(made, pixels)}
+    return {"title": title, "picture": text(made), **_quality(made, pixels)}
 
 
 async def _picture(request: Request, model: LatentModel, behind: int, what: str) -> tuple[np.ndarray, bytes]:
@@ -226,6 +213,12 @@ async def _picture(request: Request, model: LatentModel, behind: int, what: str)
     told = f"picture of {height} x {width} x {channels} bytes" + (f" and perhaps {what}" if behind else "")
     content = await received(request, Body(size, behind, True, told), 1)
     return np.frombuffer(content, np.uint8, size).reshape(1, height, width, channels), content[size:]
+
+
+def _length(code: np.ndarray) -> dict[str, float]:
+    """The length of a code [1, *latent_shape], the usual one of as many numbers of N(0, I), and the share of draws that are shorter (chi-squared)."""
+    squared = float(np.square(code.astype(float)).sum())
+    return {"value": squared**0.5, "usual": float(chi2.median(code.size)) ** 0.5, "exceeds": float(chi2.cdf(squared, code.size))}
 
 
 def _error(made: np.ndarray, pixels: np.ndarray) -> float:
@@ -238,12 +231,3 @@ def _quality(made: np.ndarray, pixels: np.ndarray) -> dict[str, float | None]:
     error, side = _error(made, pixels), min(7, *(length - 1 + length % 2 for length in pixels.shape[:2]))
     ssim = float(structural_similarity(made, pixels, channel_axis=2, win_size=side)) if side >= 3 else None
     return {"error": error, "psnr": -10 * log10(error) if error else None, "ssim": ssim}
-
-
-def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value).encode() + b"\n"
-
-
-def _text(values: np.ndarray) -> str:
-    """The bytes of an array in base64."""
-    return b64encode(np.ascontiguousarray(values).tobytes()).decode()

@@ -1,0 +1,159 @@
+"""Noise as a latent, repair and what the network learned, in Chromium: each streams in by itself, has its address, and says what it cannot do."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from starlette.middleware import Middleware
+
+from genmodels.engine import Engine
+from genmodels.ui import page as whole_page
+from genmodels.ui.live.ownpicture import OwnPicture
+from genmodels.ui.live.path import NoiseRoad, PathRoad
+from genmodels.ui.live.routes import LiveRoutes
+from genmodels.ui.serve import launch
+from genmodels.ui.theme import ASSETS, look
+
+from .conftest import watched
+
+PATIENCE = 60_000
+TO_THE_END = "one => { one.value = 1; one.dispatchEvent(new Event('input')); one.dispatchEvent(new Event('change')); }"
+PIXELS = """name => { const canvas = document.querySelector(name), data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    return [canvas.width, canvas.height, Array.from(data)]; }"""
+
+
+@pytest.fixture(scope="module")
+def address(made, tmp_path_factory, chromium):
+    engine = Engine(made, device="cpu", cache=tmp_path_factory.mktemp("noise-page"))
+    running = launch(whole_page(engine, "vae"), port=0, data_dir=tmp_path_factory.mktemp("data"), look=look(),
+                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS,
+                                            roads={"own": OwnPicture(engine), "path": PathRoad(engine), "noise": NoiseRoad(engine)})])
+    yield running.url.rstrip("/")
+    running.close()
+    engine.close()
+
+
+@pytest.fixture
+def show(address, browser):
+    """A part of Denoise for the tiny diffusion model."""
+    with watched(browser) as open_page:
+        yield lambda part, more="", **options: open_page(f"{address}/?model=diffusion&tab=denoise&part={part}{more}", **options)
+
+
+def done(page, *names) -> None:
+    for name in names:
+        page.wait_for_selector(f'[data-testid="{name}-words"][data-state="done"]', timeout=PATIENCE)
+
+
+def in_address(page, key: str, value: str) -> None:
+    """The address is written a moment after what it says."""
+    reads = "([key, value]) => (new URLSearchParams(location.search).get(key) ?? '').match(new RegExp(`^${value}$`))"
+    page.wait_for_function(reads, arg=[key, value], timeout=PATIENCE)
+
+
+def drawn(page, name: str) -> list:
+    return page.evaluate(PIXELS, f'[data-testid="{name}"]')
+
+
+def test_a_picture_goes_to_its_noise_and_back_and_the_way_scrubs(show):
+    page = show("noise", "&trip=5")
+    done(page, "trip")
+    slider = page.locator('[data-testid="trip-slider"]')
+    assert int(slider.get_attribute("max")) >= 10 and "5 steps back and 5 forth" in page.inner_text('[data-testid="trip-words"]')
+    end = drawn(page, "trip-way")
+    slider.evaluate("one => { one.value = 3; one.dispatchEvent(new Event('input')); }")
+    assert end[:2] == [8, 8] and drawn(page, "trip-way") != end and slider.get_attribute("aria-valuetext").startswith("back, t = ")
+    assert re.search(r"mean -?\d\.\d\d, spread \d\.\d\d", page.inner_text('[data-testid="trip"]'))
+    page.select_option('[data-testid="trip-steps"]', "10")
+    in_address(page, "trip", "10")
+
+
+def test_part_of_the_way_gives_four_pictures_and_other_noise_gives_others(show):
+    page = show("noise", "&strength=0.35&trip=5")
+    done(page, "partway")
+    tiles = page.locator('[data-testid="partway"] .lp-answer')
+    assert tiles.count() == 6 and "35 % of the way" in page.inner_text('[data-testid="partway-words"]')
+    assert [tiles.nth(k).locator("b").inner_text() for k in (2, 5)] == ["Seed 1", "Seed 4"] and " dB from it" in tiles.nth(2).inner_text()
+    page.click('[data-testid="partway-other"]')
+    in_address(page, "noise", "5")
+    page.locator('[data-testid="partway"] .lp-answer b').get_by_text("Seed 5", exact=True).wait_for(timeout=PATIENCE)
+    done(page, "partway")
+    page.locator('[data-testid="strength"]').evaluate(TO_THE_END)
+    in_address(page, "strength", "1")
+
+
+def test_a_walk_between_noises_stands_in_a_row_and_goes_on_in_interpolate(show):
+    page = show("noise", "&trip=5&from=seed:4&to=seed:9&at=0")
+    done(page, "noisewalk")
+    strip = page.locator('[data-testid="noisewalk-strip"] canvas')
+    first = drawn(page, "noisewalk-picture")
+    assert strip.count() == 11 and strip.first.get_attribute("class") == "at"
+    page.locator('[data-testid="noisewalk-slider"]').evaluate(TO_THE_END)
+    assert drawn(page, "noisewalk-picture") != first
+    in_address(page, "at", "1")
+    page.click('[data-testid="walk-interpolate"]')
+    in_address(page, "tab", "interpolate")
+    assert parse_qs(urlsplit(page.url).query)["ends"] == ["diffusion@seed:4;diffusion@seed:9"]
+
+
+def test_a_repair_gives_three_answers_beside_simple_ones_and_an_autoencoders(show):
+    page = show("repair", "&repeats=1&steps=4")
+    done(page, "noiserepair")
+    answers = page.locator('[data-testid="noiserepair-answers"] .lp-answer')
+    assert answers.count() == 4 and all(" dB" in answers.nth(k).inner_text() for k in (1, 2, 3))
+    page.wait_for_selector('[data-testid="noiserepair-beside"] .lp-answer:nth-child(3):not(.empty)', timeout=PATIENCE)
+    assert page.locator('[data-testid="noiserepair-beside"] b').all_text_contents()[:2] == ["What is known", "Biharmonic"]
+
+
+def test_what_the_hand_hides_is_in_the_address_and_comes_back_with_it(show, address):
+    page = show("repair", "&repeats=1&steps=4")
+    done(page, "noiserepair")
+    page.focus('[data-testid="noiserepair-canvas"]')
+    page.keyboard.press("ArrowUp")
+    in_address(page, "mask", r"[\w-]{11}")
+    pink = drawn(page, "noiserepair-canvas")
+    page.reload()
+    done(page, "noiserepair")
+    assert drawn(page, "noiserepair-canvas") == pink
+    page.click('.lp-damage [data-way="2"]')
+    in_address(page, "damage", "2")
+    done(page, "noiserepair")
+    page.wait_for_function("""() => document.querySelector('[data-testid="noiserepair-beside"] b')?.textContent === 'Nearest'""", timeout=PATIENCE)
+
+
+def test_what_the_net_sees_at_each_moment_stands_in_a_row(show):
+    page = show("learned", "&t=500")
+    done(page, "learned")
+    assert page.locator('[data-testid="learned-row"] .lp-learnedpair').count() == 12 and page.locator(".lp-learnedpair.at").get_attribute("data-t") == "500"
+    before = drawn(page, "learned-x")
+    page.click('.lp-learnedpair[data-t="20"]')
+    in_address(page, "t", "20")
+    assert drawn(page, "learned-x") != before and page.inner_text('[data-testid="learned-says"]').startswith("t = 20 of 1000")
+    assert page.locator('[data-testid="learned-loss"]').is_hidden() and page.locator('[data-testid="learned-steps"]').is_hidden()  # never measured
+
+
+@pytest.mark.parametrize("part", ["noise", "repair", "learned"])
+def test_a_model_of_one_step_says_so_and_leads_to_one_of_many(address, browser, part):
+    with watched(browser) as open_page:
+        page = open_page(f"{address}/?model=vae&tab=denoise&part={part}")
+        place = page.locator(f"#lp-place-{part}")
+        place.locator('[data-testid="to-path"]').click(timeout=PATIENCE)
+        in_address(page, "model", "diffusion")
+        place.locator(".lp-noisegrid").wait_for(timeout=PATIENCE)
+        assert place.locator('[data-testid="no-path"]').is_hidden()
+
+
+def test_bad_values_of_a_link_are_refused_in_words(show):
+    page = show("noise", "&trip=3&strength=2&from=there&to=seed&damage=fire&mask=!&repeats=0")
+    page.wait_for_selector(".lp-say", timeout=PATIENCE)
+    said = " ".join(page.locator(".lp-say").all_inner_texts())
+    for words in ("steps to the noise; it is a whole number from 5 to 200", "strength “2”", "a walk from “there”", "a walk to “seed”", "the damage “fire”",
+                  "hides of the picture", "repeats of a step"):
+        assert words in said, words
+
+
+def test_a_mask_for_pictures_of_another_size_is_left_out_and_said(show):
+    page = show("repair", "&mask=AAAA&repeats=1&steps=4")
+    done(page, "noiserepair")
+    assert any("another size" in text for text in page.locator(".lp-say").all_inner_texts())
+    in_address(page, "mask", "")
