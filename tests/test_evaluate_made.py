@@ -18,7 +18,7 @@ from genmodels.datasets import floats
 from genmodels.evaluate.__main__ import main
 from genmodels.evaluate.judge import Judge, as_shown
 from genmodels.evaluate.likelihood import likelihood
-from genmodels.evaluate.samples import BY_STEPS, fitted, painted
+from genmodels.evaluate.samples import BY_STEPS, STEPS, fitted, painted
 from genmodels.evaluate.seeded import plane
 from genmodels.evaluate.subject import STEPWISE, Subject
 from genmodels.latent.distances import frechet, precision_recall
@@ -94,7 +94,9 @@ def test_measures_through_codes_are_left_out_where_no_picture_can_be_encoded(mea
 def test_distances_by_steps_are_there_for_models_of_many_steps_alone(measured):
     found = metrics(measured, "diffusion")["fd_by_steps"]
     assert set(found) == {"samples", "ddim", "dpm++", "ddpm"} and found["samples"] == 20
-    assert list(found["ddim"]) == [str(steps) for steps in BY_STEPS if steps <= 20] and found["ddim"]["5"]["fd"] != found["dpm++"]["5"]["fd"]
+    short = [str(steps) for steps in BY_STEPS if steps <= 20]
+    assert list(found["dpm++"]) == short and list(found["ddim"]) == [*short, str(STEPS)], "those of DDIM with STEPS were made for the row of samples"
+    assert found["ddim"]["5"]["fd"] != found["dpm++"]["5"]["fd"]
     assert metrics(measured, "diffusion")["generated"]["normal"]["sampler"] == "ddim"
     assert len(metrics(measured, "matching")["fd_by_steps"]) >= 2
     assert "fd_by_steps" not in metrics(measured, "gan")

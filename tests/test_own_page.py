@@ -51,7 +51,8 @@ def engine(made, tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(engine, tmp_path_factory, chromium):
     running = launch(whole_page(engine, "vae"), port=0, data_dir=tmp_path_factory.mktemp("data"), look=look(),
-                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads={"own": OwnPicture(engine), "neighbours": Neighbours(engine, None)})])
+                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS,
+                                            roads={"own": OwnPicture(engine), "neighbours": Neighbours(engine, None)})])
     yield running.url.rstrip("/")
     running.close()
 

@@ -17,6 +17,8 @@ from ..models import LatentModel
 from . import FULL, QUICK, SECOND, Effort, evaluate, evaluate_cleaning, evaluate_directions, evaluate_noise, evaluate_own, evaluate_pushes, examine
 from .judge import Judge
 
+FEWEST = 200  # pictures of which a Frechet distance says something
+
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m genmodels.evaluate", description="Measure checkpoints on their test pictures again "
@@ -96,7 +98,8 @@ def _effort(args: argparse.Namespace) -> Effort:
     if args.samples < 100:
         raise ValueError(f"--samples must be at least 100, not {args.samples}.")
     few = min(1.0, args.samples / FULL.samples)
-    smaller = (max(20, round(few**2 * number)) for number in (FULL.by_steps, FULL.bounded, FULL.draws))
+    by_steps = round(few**2 * FULL.by_steps)
+    smaller = (by_steps if by_steps >= FEWEST else 0, *(max(20, round(few**2 * number)) for number in (FULL.bounded, FULL.draws)))
     return Effort(args.samples, *smaller, max(1000, round(few * FULL.labelled)), cleaned=max(100, round(few * FULL.cleaned)))
 
 

@@ -9,7 +9,7 @@ from ..latent.distances import to_others
 from .judge import BATCH
 from .subject import balanced
 
-MOST = 2000  # test pictures whose features are kept
+MOST = 1000  # test pictures whose features are kept
 
 
 def measure_classifier(classifier: Classifier, test: Images) -> dict:
@@ -38,7 +38,7 @@ def _of_attributes(seen: torch.Tensor, test: Images) -> dict:
 def features(classifier: Classifier, test: Images) -> dict[str, np.ndarray]:
     """Features of test pictures as features.npz holds them.
 
-    features float16 [N, F], N up to 2,000, the classes in equal shares; labels uint8 [N]; reach float32 [], the median distance of one of
+    features float16 [N, F], N up to 1,000, the classes in equal shares; labels uint8 [N]; reach float32 [], the median distance of one of
     them to its nearest other: a made picture no farther from the nearest than that looks as real as they do.
     """
     chosen = torch.from_numpy(balanced(test.labels.numpy(), MOST))

@@ -19,7 +19,7 @@ from .judge import SEED, some
 from .samples import painted
 from .subject import Subject
 
-MOST_CODES = 40_000  # training pictures whose codes are learned from
+MOST_CODES = 20_000  # training pictures whose codes are learned from
 FEW = 0.3  # of the samples of other models that a model of many steps makes
 STEPS = 15  # of these
 SURE = 0.8  # probability from which a sample counts as labelled, and below one less which as labelled not to have it

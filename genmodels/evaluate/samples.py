@@ -15,7 +15,6 @@ from .subject import Subject
 
 STEPS = 50  # of a path
 BY_STEPS = (5, 10, 15, 20, 50, 200)  # at each of which the quality of every sampler is measured
-FEWEST = 200  # pictures of which a Frechet distance by steps says something
 SHORT = 0.7  # the share of a latent's length that is left where it is cut short
 LARGEST_FIT = 64  # numbers in a code to which samplers are fitted
 
@@ -33,7 +32,7 @@ def generated(subject: Subject, judge: Judge, samplers: dict[str, Sampler], of_e
     """The judge's measures of every way to sample, for metrics.json, and the pictures from plain latents.
 
     Under "generated" a row for N(0, I) and one for every other sampler, or for shortened latents. A model of many steps
-    takes STEPS of DDIM (or of its own first sampler), and has its row of `by_steps` under "fd_by_steps" where that is of FEWEST pictures or more.
+    takes STEPS of DDIM (or of its own first sampler), and has its row of `by_steps` under "fd_by_steps", where `of_each` is not 0.
     """
     model, n = subject.model, judge.samples
     z = torch.from_numpy(latents(SEED, n, model.latent_shape))
@@ -47,7 +46,7 @@ def generated(subject: Subject, judge: Judge, samplers: dict[str, Sampler], of_e
     if not samplers and not how:
         rows["shortened"] = judge.judge(judge.look(painted(subject, SHORT * z, "samples, shortened"))) | {"length": SHORT}
     metrics = {"samples": n, "generated": rows}
-    if how and of_each >= FEWEST:
+    if how and of_each:
         steady = {how["sampler"]: {str(STEPS): judge.distance(judge.look(plain.pixels[:of_each]))}} if n >= of_each else {}
         *_, metrics["fd_by_steps"] = by_steps(subject, judge, of_each, longest, {"samples": of_each} | steady)
     return metrics, plain
