@@ -97,3 +97,5 @@ def test_a_conditional_model_is_told_the_attributes_of_real_pictures():
     told, count = subject.turns(len(TEST) + 2), len(TEST)
     assert torch.equal(told[:count], TEST.attributes) and torch.equal(told[count:], TEST.attributes[:2]), "in their order, and what is not known stays so"
     assert not subject.mapped and subject.coded
+    stepwise = Subject(tiny_model("diffusion", conditions=NAMES), TEST)
+    assert torch.equal(stepwise.turns(count), TEST.attributes), "also where only some test pictures, of every kind as many, are encoded"

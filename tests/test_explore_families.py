@@ -83,7 +83,8 @@ def test_the_catalogue_says_what_each_family_offers(zoo):
     assert models["gan"]["scaled"] == "Truncation" and models["gan"]["browser"] and models["gan"]["family_title"] == "GAN"
     for name in ("diffusion", "told"):
         assert models[name]["onnx"] is None and models[name]["browser"] is False
-    assert models["diffusion"]["steps"] == {"samplers": ["dpm++", "ddim", "ddpm"], "default": 6, "guidance": None}
+    assert models["diffusion"]["steps"] == {"samplers": ["dpm++", "ddim", "ddpm"], "default": 6, "guidance": None,
+                                            "times": 1000, "betas": "cosine", "predicts": "noise"}
     assert models["told"]["steps"]["guidance"] == 2.0
     assert all("normal" in model["samplers"] for model in models.values())
 

@@ -31,6 +31,7 @@ class Subject:
             raise ValueError(f"The model takes pictures of {model.image_shape}, the test pictures are {tuple(test.pixels.shape[1:])}.")
         if classifier is not None and tuple(classifier.conditions) != tuple(test.classes):
             raise ValueError(f"The classifier knows {', '.join(classifier.conditions)}; the data set has {', '.join(test.classes)}.")
+        self.attributes = test.attributes  # of all test pictures, as often as they are among these
         if model.can("path"):
             test = test.some(torch.from_numpy(balanced(test.labels.numpy(), STEPWISE if test.pixels.shape[-1] < LARGE else LARGE_STEPWISE)))
         self.model, self.test, self.classifier = model, test, classifier
@@ -92,8 +93,8 @@ class Subject:
 
         Of all of them: those of which everything is known are no fair choice, since it is certain attributes that nobody could tell.
         """
-        if self.test.attributes is not None:
-            return self.test.attributes[torch.arange(n) % len(self.test)]
+        if self.attributes is not None:
+            return self.attributes[torch.arange(n) % len(self.attributes)]
         classes = len(self.test.classes)
         return torch.eye(classes)[torch.arange(n) % classes]
 
