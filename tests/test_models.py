@@ -146,6 +146,20 @@ def test_a_likelihood_is_one_number_for_each_picture(model):
         assert found.shape == (3,) and found.isfinite().all()
 
 
+def test_readouts_are_finite_scalars_and_vectors_with_names(model):
+    with torch.no_grad():
+        found = model.readout(pictures(32), one_hot(32) if model.conditions else None)
+    assert all(name and value.ndim <= 1 and value.isfinite().all() for name, value in found.items())
+
+
+def test_a_step_by_hand_shows_the_pictures_first_and_then_finite_quantities_of_each(model):
+    x = pictures(4)
+    for player in model.players():
+        (name, first), *rest = model.by_hand(x, None, player)
+        assert name and torch.equal(first, x) and (rest or not model.can("encode"))
+        assert all(name and len(value) == 4 and value.ndim in (2, 4) and value.isfinite().all() for name, value in rest)
+
+
 def test_what_a_family_cannot_do_has_a_sentence():
     assert all(sentence.endswith(".") and len(sentence.split()) > 5 for sentence in ABILITIES.values())
 

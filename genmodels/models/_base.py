@@ -100,13 +100,15 @@ class LatentModel(Trainable):
     `decode` is required, and `loss` of what is trained here. The rest is optional, and `can` says what a family offers.
     A family with a `path` names its SAMPLERS; the first is the one that `decode` uses. Where N(0, I) does not decode to
     pictures PRIOR says why, in one sentence. HEAVY: one picture takes a processor core about a second, so it is made
-    alone, and by the engine only. DRAWN: its decoder was taught on latents drawn at random, not on codes of pictures.
+    alone, and by the engine only. DRAWN: its decoder was taught on latents drawn at random, not on codes of pictures. ABOUT: what
+    the family shows, in one sentence.
     """
 
     SAMPLERS: tuple[str, ...] = ()
     PRIOR: str = ""
     HEAVY: bool = False
     DRAWN: bool = False
+    ABOUT: str = ""
 
     def __init__(self, config: Any):
         super().__init__(config)
@@ -147,6 +149,24 @@ class LatentModel(Trainable):
     def solve(self, x: Tensor, y: Tensor | None = None) -> None:
         """Set what has a closed form to its best for pictures x, and for their labels y, in one go."""
         raise NotImplementedError
+
+    def readout(self, x: Tensor, y: Tensor | None = None) -> dict[str, Tensor]:
+        """Numbers that prove what the family shows, measured on pictures x, in eval mode and without gradients: scalars, and vectors [K].
+
+        Their names say what they are, with the unit. A family that proves nothing in particular has none.
+        """
+        return {}
+
+    def by_hand(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> list[tuple[str, Tensor]]:
+        """What a training step of a player computes on a few pictures, by name and in order: pictures [B, C, H, W], and numbers [B, K].
+
+        Random numbers come from torch's generator, as in `loss`.
+        """
+        shown = [("x", x)]
+        if self.can("encode"):
+            z = self.encode(x, y)
+            shown += [("code", z.flatten(1) if z.shape[1:] != x.shape[1:] else z), ("reconstruction", self.decode(z, y))]
+        return shown
 
     @classmethod
     def can(cls, ability: str) -> bool:
