@@ -1,5 +1,6 @@
 // What models there are, and the codes of the pictures they have seen (their atlas).
 
+import { readArrays } from "./arrays.js";
 import { fetched, onReturn } from "./away.js";
 import { say } from "./dom.js";
 import { latents } from "./normal.js";
@@ -104,15 +105,9 @@ export function loadAtlas(model) {
   return atlases.get(model.atlas);
 }
 
-/** One line of JSON that lists the arrays, then the arrays. @param {ArrayBuffer} buffer */
+/** @param {ArrayBuffer} buffer */
 function readAtlas(buffer) {
-  const bytes = new Uint8Array(buffer), end = bytes.indexOf(10);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
-  const kinds = { float32: Float32Array, uint8: Uint8Array, uint32: Uint32Array };
-  const atlas = {};
-  for (const { name, dtype, shape, offset } of header.arrays) {
-    atlas[name] = new kinds[dtype](buffer, offset, shape.reduce((a, b) => a * b, 1));
-  }
+  const atlas = readArrays(buffer).values;
   atlas.reach = atlas.reach ? atlas.reach[0] : 3;
   atlas.count = atlas.labels.length;
   atlas.seeded = !!atlas.seed;
