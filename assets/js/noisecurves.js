@@ -57,8 +57,9 @@ export function createCurves({ name, across, logX = false, logY = false, range =
   return { element, show, moveTo };
 }
 
+/** Colours of lines that stand beside each other, told apart by the colour-blind, too. */
 const INKS = ["var(--lp-accent)", "var(--lp-c1)", "var(--lp-c2)", "var(--lp-c7)", "var(--lp-c4)", "var(--lp-c5)"];
-const inkOf = (k) => INKS[k % INKS.length];
+export const inkOf = (k) => INKS[k % INKS.length];
 
 /** From values to shares of an axis and back; `round` ends it at numbers that people write. */
 function scale(values, log, round, back = false) {

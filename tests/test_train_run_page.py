@@ -1,0 +1,258 @@
+"""The view of one training, in Chromium and on a made-up run: it follows, scrubs, asks for what is pressed, and says its numbers aloud."""
+
+import json
+import mimetypes
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from genmodels.ui.theme import ASSETS, look
+
+from .conftest import watched
+
+PLACE = "http://run.test"
+ROAD = """
+const N = 60, D = window.dims ?? 2, steps = [1, 10, 20, 30, 40], asked = window.asked = [];
+const row = window.row = Object.assign({ name: "run", title: "A made-up run", state: "running", why: "", step: 40, steps: 100, seconds: 20, ahead: 0, sharing: 1, family: "vae",
+  dataset: "made", model: { beta: 2 }, recipe: { stages: [{ players: ["model"], steps: 100, rate: 0.001 }] }, rate_factor: 1, mine: true, by_hand: true }, window.more);
+const told = window.told = { events: [], frames: steps.slice() };
+const event = (step) => (window.players ? { "critic loss": 1 / step, "generator loss": 2, "critic on real": -1 } : { loss: 200 / step + 5, reconstruction: 200 / step, kl: 5 });
+for (let step = 2; step <= 40; step += 2) told.events.push({ step, seconds: step / 2, ...event(step) });
+const grey = (value, n) => new Uint8Array(n * 64).fill(value);
+const frameOf = (step) => ({ ...(window.nothing ?? {}), samples: grey(step, 16), ...(window.players ? {} : { reconstructions: grey(100 + step, 16), codes: Float32Array.from({ length: N * D }, (_, i) => step / 40 * Math.cos(i * (1 + i % D))) }),
+  classes: Float32Array.of(0.5, 0.5 - 0.01 * step, 0.01 * step), readouts: new Map(window.players ? [["mean of D(x)", Float32Array.of(0.9)], ["mean of D(G(z))", Float32Array.of(step / 100)]]
+    : [["KL of each dimension, nats", Float32Array.from({ length: D }, (_, k) => step / 10 + k)], ["share of active units", Float32Array.of(step / 40)]]),
+  shapes: { samples: [16, 8, 8, 1], reconstructions: [16, 8, 8, 1], codes: [N, D] } });
+const picture = (value) => ({ kind: "picture", shape: [4, 8, 8, 1], values: grey(value, 4) }), numbers = (...all) => ({ kind: "numbers", shape: [4, 2], values: Float32Array.from({ length: 8 }, (_, k) => all[k % 2]) });
+window.road = {
+  form: async () => ({ datasets: [{ id: "made", classes: ["cat", "dog", "owl"] }] }),
+  news: async (name, events, frames) => { asked.push(["news", events, frames]); return { row: { ...row }, events: told.events.slice(events), frames: told.frames.filter((step) => step > frames), went_back: told.events.slice(events).find((one) => one.went_back)?.step ?? null }; },
+  frame: async (name, step) => { asked.push(["frame", step]); return frameOf(step); },
+  fixed: async () => ({ pictures: grey(200, 16), labels: Uint8Array.from({ length: N }, (_, k) => k % 3), shapes: { pictures: [16, 8, 8, 1] } }),
+  act: async (name, what, values) => { asked.push([what, values]); row.state = { pause: "paused", stop: "stopped", resume: "running", more: "running" }[what] ?? row.state; if (what === "rate") { row.rate_factor = values.factor; told.events.push({ step: 41, seconds: 21, rate_factor: values.factor, note: `rate x${values.factor}` }); } return { ...row }; },
+  hand: async (name, values) => { asked.push(["hand", values]); row.step += 1; return { step: row.step, quantities: [{ name: "x", ...picture(200) }, { name: "mean", ...numbers(0.5, -0.25) }, { name: "noise", ...numbers(1, 2) }, { name: "z", ...numbers(1.5, 1.75) },
+    { name: "reconstruction", ...picture(90) }], parts: { loss: 21.5, reconstruction: 11.5, kl: 5 }, update: { model: { gradient: 3.5, change: 0.25 } }, after: { loss: 20.25, reconstruction: { shape: [4, 8, 8, 1], values: grey(120, 4) } } }; },
+};
+"""
+PAGE = """<!doctype html><html lang=en><head><meta name=viewport content="width=device-width"><style>%s</style></head><body><div class=gradio-container id=place></div>
+<script type=module>%s
+import { createRunView } from "/live/assets/x/js/trainrun.js";
+window.view = createRunView(window.road);
+document.querySelector("#place").append(view.element);
+view.show({ ...row }, window.preset ?? {});
+</script></body></html>"""
+SET = "([one, value]) => { const input = document.querySelector(one); input.value = value; input.dispatchEvent(new Event('input')); input.dispatchEvent(new Event('change')); }"
+
+
+@pytest.fixture
+def open_run(browser):
+    """The view of a made-up run; `begin` is JavaScript that changes what it is like."""
+    def answer(route):
+        path = urlsplit(route.request.url).path
+        if path.startswith("/live/assets/x/"):
+            file = ASSETS / path.removeprefix("/live/assets/x/")
+            route.fulfill(body=file.read_text(encoding="utf-8"), content_type=mimetypes.guess_type(file.name)[0] or "text/javascript")
+        else:
+            route.fulfill(body=PAGE % (look()["css"], begun + ROAD) if path == "/" else "{}", content_type="text/html; charset=utf-8" if path == "/" else "application/json")
+
+    with watched(browser) as open_page:
+        begun = ""
+
+        def show(begin: str = "", frame: int = 40, **options):
+            nonlocal begun
+            begun = begin
+            page = open_page("about:blank", **options)
+            page.route("**/*", answer)
+            page.goto(PLACE)
+            page.wait_for_selector(f'[data-testid="run"][data-frame="{frame}"]')
+            return page
+
+        yield show
+
+
+def aloud(page, name: str) -> str:
+    """What a screen reader says of a picture or a chart."""
+    page.wait_for_timeout(80)
+    return page.get_attribute(f'[data-testid="{name}"]', "aria-label")
+
+
+def asked(page, what: str) -> list:
+    return [values for name, *values in page.evaluate("asked") if name == what]
+
+
+def scrub(page, step: int) -> None:
+    page.evaluate(SET, ['[data-testid="run-time"]', step])
+    page.wait_for_timeout(80)
+
+
+def test_losses_stand_by_part_and_end_at_the_present(open_run):
+    page = open_run()
+    assert "At step 40: loss 1" in aloud(page, "run-losses") and "kl 5." in aloud(page, "run-losses")
+    assert page.locator('[data-testid="run-losses"]').locator("xpath=../..").locator(".lp-chartkey span").all_inner_texts() == ["loss", "reconstruction", "kl"]
+    page.evaluate(SET, ['[data-testid="run-smooth"]', 0])
+    assert "loss 10, reconstruction 5, kl 5" in aloud(page, "run-losses")
+
+
+def test_the_slider_goes_through_the_history_without_asking_again(open_run):
+    page = open_run()
+    page.wait_for_function("asked.filter(([what]) => what === 'frame').length === 5")
+    for step, shown in ((10, 10), (25, 20), (1, 1)):
+        scrub(page, step)
+        assert page.get_attribute('[data-testid="run"]', "data-frame") == str(shown) and page.get_attribute('[data-testid="run-samples"]', "data-step") == str(shown)
+        assert f"At step {step}:" in aloud(page, "run-losses")
+    assert len(asked(page, "frame")) == 5
+
+
+def test_it_stays_at_now_until_it_is_moved_and_comes_back_to_it(open_run):
+    page = open_run()
+    page.evaluate("() => { told.events.push({ step: 50, seconds: 25, loss: 4 }); told.frames.push(50); row.step = 50; }")
+    page.wait_for_selector('[data-testid="run"][data-frame="50"]')
+    scrub(page, 20)
+    assert page.get_attribute('[data-testid="run-now"]', "aria-pressed") == "false"
+    page.evaluate("() => { told.frames.push(60); row.step = 60; }")
+    page.wait_for_function("asked.some(([what, step]) => what === 'frame' && step === 60)")
+    assert page.get_attribute('[data-testid="run"]', "data-frame") == "20"
+    page.click('[data-testid="run-now"]')
+    page.wait_for_selector('[data-testid="run"][data-frame="60"]')
+
+
+def test_arrow_keys_go_from_moment_to_moment_and_space_plays(open_run):
+    page = open_run()
+    page.focus('[data-testid="run-time"]')
+    for key, step in (("ArrowLeft", 30), ("ArrowLeft", 20), ("ArrowRight", 30)):
+        page.keyboard.press(key)
+        page.wait_for_selector(f'[data-testid="run"][data-frame="{step}"]')
+    page.keyboard.press("Space")
+    page.wait_for_function("document.querySelector('[data-testid=run-play]').textContent.includes('Pause')")
+    page.keyboard.press("Space")
+    page.wait_for_function("document.querySelector('[data-testid=run-play]').textContent.includes('Play')")
+
+
+def test_pause_resume_and_stop_are_asked_for_and_answered_at_once(open_run):
+    page = open_run()
+    assert not page.is_visible('[data-testid="run-resume"]')
+    page.click('[data-testid="run-pause"]')
+    page.wait_for_selector('[data-testid="run"][data-state="paused"]', timeout=1000)
+    assert not page.is_visible('[data-testid="run-pause"]') and page.inner_text('[data-testid="run-state"]') == "Paused"
+    page.click('[data-testid="run-resume"]')
+    page.wait_for_selector('[data-testid="run"][data-state="running"]', timeout=1000)
+    page.click('[data-testid="run-stop"]')
+    page.wait_for_selector('[data-testid="run"][data-state="stopped"]', timeout=1000)
+    page.select_option('[data-testid="run-steps"]', "500")
+    page.click('[data-testid="run-more"]')
+    page.wait_for_function("asked.some(([what]) => what === 'more')")
+    assert asked(page, "more") == [[{"steps": 500}]]
+
+
+def test_a_finished_run_is_not_asked_after_again(open_run):
+    page = open_run('window.more = { state: "finished", step: 40, steps: 40 };')
+    page.wait_for_timeout(1400)
+    assert len(asked(page, "news")) == 1
+
+
+def test_the_rate_is_sent_on_release_and_marked_in_the_chart(open_run):
+    page = open_run()
+    page.evaluate("() => { const one = document.querySelector('[data-testid=run-rate]'); one.value = -0.5; one.dispatchEvent(new Event('input')); }")
+    assert not asked(page, "rate") and "×0.32" in page.inner_text(".lp-runrate")
+    page.evaluate(SET, ['[data-testid="run-rate"]', -0.5])
+    page.wait_for_function("asked.some(([what, events]) => what === 'news' && events === 21)")
+    assert asked(page, "rate") == [[{"factor": 0.32}]]
+    box = page.locator('[data-testid="run-losses"]').bounding_box()
+    reading = page.locator('[data-testid="run-losses"]').locator("xpath=../..").locator(".lp-chartreading")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    assert re.match(r"step \d+", reading.inner_text())
+
+
+def test_what_is_done_again_replaces_what_it_had(open_run):
+    page = open_run()
+    page.evaluate(SET, ['[data-testid="run-smooth"]', 0])
+    page.evaluate("() => { told.events.push({ step: 20, seconds: 20, went_back: true }, { step: 24, seconds: 22, loss: 7, reconstruction: 3, kl: 4 }); told.frames = [1, 10, 20]; row.step = 24; }")
+    page.wait_for_function("asked.some(([what, events]) => what === 'news' && events === 22)")
+    assert "At step 24: loss 7, reconstruction 3, kl 4" in aloud(page, "run-losses")
+    page.wait_for_selector('[data-testid="run"][data-frame="20"]')
+
+
+def test_codes_move_on_axes_that_stay_and_say_how_well_classes_come_apart(open_run):
+    page = open_run('window.dims = 5;')
+    page.wait_for_function("document.querySelector('[data-testid=run-map]').getAttribute('aria-label').includes('% lie among')")
+    assert "A linear view of 5 numbers" in page.inner_text(".lp-motioncard")
+    pixels = "() => { const one = document.querySelector('[data-testid=run-map]'); return Array.from(one.getContext('2d').getImageData(0, 0, one.width, one.height).data).reduce((sum, value, k) => (sum * 31 + value) % 1e9, 7); }"
+    page.wait_for_timeout(700)
+    end = page.evaluate(pixels)
+    scrub(page, 35)
+    between = page.evaluate(pixels)
+    scrub(page, 30)
+    assert len({end, between, page.evaluate(pixels)}) == 3
+    scrub(page, 40)
+    assert page.evaluate(pixels) == end
+
+
+def test_readouts_of_any_family_stand_as_curves_and_bars(open_run):
+    page = open_run('window.dims = 4; window.preset = { watch: "Look at the units.", readout: "share of active units" };')
+    assert "KL of each dimension, nats at step 40: number 1 4, number 2 5, number 3 6, number 4 7" in aloud(page, "run-bars")
+    scrub(page, 20)
+    assert "number 1 2, number 2 3" in aloud(page, "run-bars")
+    assert page.locator(".lp-readout").first.get_attribute("data-readout") == "share of active units"
+    assert "Look at the units." in page.inner_text('[data-testid="run-watch"]') and "Share of active units: 0.5" in page.inner_text('[data-testid="run-watch"]')
+
+
+def test_of_a_gan_both_players_are_shown_and_how_many_classes_its_samples_have(open_run):
+    page = open_run("window.players = 1;")
+    assert "critic loss" in aloud(page, "run-losses") and "critic on real" not in aloud(page, "run-losses") and "critic on real −1" in aloud(page, "run-beside")
+    believes = aloud(page, "run-scalar")
+    assert "D(x), of test pictures 0.9" in believes and "D(G(z)), of samples 0.4" in believes
+    assert "3 of 3 classes are there" in aloud(page, "run-classes") and "cat 0.5, dog 0.1, owl 0.4" in aloud(page, "run-classes")
+    assert not page.is_visible('[data-testid="run-map"]') and not page.is_visible('[data-testid="run-pairs"]')
+
+
+def test_a_step_by_hand_waits_for_a_pause_and_shows_every_quantity_in_order(open_run):
+    page = open_run()
+    assert page.is_disabled('[data-testid="hand-model"]') and "Pause the training first" in page.inner_text('[data-testid="hand-words"]')
+    page.click('[data-testid="run-pause"]')
+    page.click('[data-testid="hand-model"]')
+    page.wait_for_selector('[data-testid="hand-flow"] .lp-handtile')
+    tiles = page.locator('[data-testid="hand-flow"] .lp-handtile')
+    assert [tiles.nth(k).get_attribute("data-name") for k in range(5)] == ["x", "mean", "noise", "z", "reconstruction"] and tiles.count() == 7
+    assert "0.500" in tiles.nth(1).inner_text() and "−0.250" in tiles.nth(1).inner_text() and tiles.locator("math").count() >= 10
+    assert page.inner_text('[data-testid="hand-parts"]').split() == ["loss", "21.5", "reconstruction", "11.5", "kl", "5"]
+    assert "21.5 before, 20.25 after the step (less by 1.25)" in page.inner_text('[data-testid="hand-after"]') and asked(page, "hand") == [[{"players": ["model"]}]]
+
+
+def test_of_a_gan_either_player_can_learn_alone(open_run):
+    page = open_run('window.more = { state: "paused", recipe: { stages: [{ players: ["critic", "generator"], steps: 100, rate: 0.001 }] } };')
+    assert page.locator(".lp-handbuttons button").all_inner_texts() == ["Only the critic D", "Only the generator G", "Both"]
+    page.select_option('[data-testid="hand-far"]', "10")
+    for name in ("critic", "critic-generator"):
+        page.click(f'[data-testid="hand-{name}"]')
+        page.wait_for_selector('[data-testid="hand-flow"] .lp-handtile')
+        page.wait_for_function("name => !document.querySelector(`[data-testid=hand-${name}]`).disabled", arg=name)
+    assert asked(page, "hand") == [[{"players": ["critic"], "rate": 0.01}], [{"players": ["critic", "generator"], "rate": 0.01}]]
+
+
+def test_why_a_run_ended_stands_there_and_no_run_says_what_to_do(open_run):
+    page = open_run('window.more = { state: "failed", why: "The loss was not a number three times in a row." };')
+    assert page.inner_text('[data-testid="run-why"]') == "The loss was not a number three times in a row."
+    page.evaluate("view.show(null)")
+    assert page.is_visible('[data-testid="run-none"]') and not page.is_visible('[data-testid="run-losses"]')
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_stands_out_of_the_page_or_moves_when_the_pictures_come(open_run, width):
+    page = open_run("window.later = 1;", width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    tops = "() => ['run-losses', 'run-map', 'run-samples', 'run-pairs'].map((name) => Math.round(document.querySelector(`[data-testid=${name}]`).getBoundingClientRect().top + scrollY))"
+    before = page.evaluate(tops)
+    scrub(page, 1)
+    assert page.evaluate(tops) == before
+
+
+def test_the_history_is_saved_as_an_animation(open_run, tmp_path):
+    page = open_run()
+    with page.expect_download() as got:
+        page.click('[data-testid="run-gif"]')
+    got.value.save_as(tmp_path / "run.gif")
+    from PIL import Image
+    with Image.open(tmp_path / "run.gif") as picture:
+        assert picture.n_frames == 5 and picture.size == (708, 374)
+    assert json.loads(json.dumps(got.value.suggested_filename)) == "A-made-up-run.gif"
