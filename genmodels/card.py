@@ -15,9 +15,11 @@ from .datasets import dataset
 from .models import LatentModel
 
 PARTS = ("measured", "trained")  # of a card, that every evaluation writes again; the rest is a person's to change
-LARGEST_PICTURE = 13_000  # bytes; two of them beside the weights must fit into a checkpoint of 1 MB
+LARGEST_PICTURE = 10_000  # bytes; two of them beside the weights must fit into a checkpoint of 1 MB
 SHOWN = 7  # moments of those that were measured
-LARGE, LARGEST_LARGE = 48, 100_000  # pixels of a side from which on a sheet may be larger, and by how much
+LARGE, LARGEST_LARGE = 48, 40_000  # pixels of a side from which on a sheet may be larger, and by how much
+COLOURS = (256, 128, 64, 32, 16, 8, 4)  # of small ones
+QUALITIES = (85, 80, 75, 70, 60, 50, 40, 30, 20)  # of WebP, for large pictures
 MEASURES = {  # key in metrics.json -> what it says, and how it is written
     "mse": ("mean squared error per pixel of pictures as they are shown, pixels in [0, 1]", "{:.5f}"),
     "mse_unclipped": ("the same, where the model overshoots black and white left as it is", "{:.5f}"),
@@ -162,11 +164,11 @@ def table(metrics: Mapping) -> str:
         few = metrics["fd_by_steps"]["samples"]
         parts += ["The Frechet distance as a multiple of PCA-16 with a mixture, by sampler and number of steps "
                   f"({few:,} pictures each, which makes it larger than above).", _markdown(rows)]
-        parts += ["![Frechet distance by the number of steps, a line for each sampler.](steps.png)"] if "noise" in metrics else []
+        parts += ["![Frechet distance by the number of steps, a line for each sampler.](steps.webp)"] if "noise" in metrics else []
     if rows := by_moment(metrics):
         noise = metrics["noise"]
         parts += [f"What the net predicts of {noise['by_t']['pictures']:,} test pictures drowned in noise up to t of {noise['times']:,}, without guidance:",
-                  _markdown(rows), "![A made picture under ever less noise, and below what the net takes for the picture in it.](learned.png)"]
+                  _markdown(rows), "![A made picture under ever less noise, and below what the net takes for the picture in it.](learned.webp)"]
     if rows := round_trips(metrics):
         parts += [f"Of {metrics['noise']['round_trip']['pictures']:,} test pictures that went back to their noise and came forth again "
                   f"({metrics['noise']['round_trip']['sampler']}, without guidance):", _markdown(rows)]
@@ -257,18 +259,30 @@ def overview(found: Mapping[str, Checkpoint]) -> str:
 
 
 def contact_sheet(pixels: np.ndarray, columns: int) -> bytes:
-    """Pictures uint8 [N, H, W, C] in rows of `columns` as a PNG of at most 13 kB (100 kB from 48 pixels on), in fewer colours where that needs it."""
+    """Pictures uint8 [N, H, W, C] in rows of `columns` as a WebP of at most 10 kB, small ones without loss but in fewer colours where that needs it.
+
+    Pictures of 48 pixels and more have 40 kB, and less quality where that needs it. ValueError for what does not fit even so.
+    """
     n, h, w, c = pixels.shape
     rows = n // columns
     sheet = pixels[:rows * columns].reshape(rows, columns, h, w, c).transpose(0, 2, 1, 3, 4).reshape(rows * h, columns * w, c)
     most = LARGEST_PICTURE if w < LARGE else LARGEST_LARGE
     picture = Image.fromarray(sheet[..., 0] if c == 1 else sheet)
-    for colours in (256, 128, 64, 32, 16, 8, 4):
-        file = io.BytesIO()
-        picture.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
-        if file.tell() <= most:
-            return file.getvalue()
+    ways = (webp(picture, colours=colours) for colours in COLOURS) if w < LARGE else (webp(picture, quality=quality) for quality in QUALITIES)
+    for content in ways:
+        if len(content) <= most:
+            return content
     raise ValueError(f"A sheet of {n} pictures of {h}x{w} does not fit into {most:,} bytes; show fewer.")
+
+
+def webp(picture: Image.Image, *, colours: int = 0, quality: int = 0) -> bytes:
+    """A picture as WebP: in so many colours and without further loss, or of this quality up to 100."""
+    file = io.BytesIO()
+    if colours:
+        picture.quantize(colours, dither=Image.Dither.NONE).convert("RGB").save(file, "WEBP", lossless=True, method=4)
+    else:
+        picture.convert("RGB").save(file, "WEBP", quality=quality, method=6)
+    return file.getvalue()
 
 
 def front_matter(checkpoint: Checkpoint, licence: str) -> str:

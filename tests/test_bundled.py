@@ -13,7 +13,7 @@ from .test_readme import ROOT, files
 FOUND = find(ROOT / "checkpoints")
 FORMAT = {"config.json", "model.safetensors", "metrics.json", "atlas.npz", "samplers.npz", "features.npz", "typical.npz",
           "directions.json", "directions.safetensors", "README.md"}
-SHEETS = {"samples.png", "manifold.png", "walks.png", "again.png", "path.png", "learned.png", "steps.png"}
+SHEETS = {f"{name}.{kind}" for name in ("samples", "manifold", "walks", "again", "path", "learned", "steps") for kind in ("webp", "png")}
 RECIPES = sorted((ROOT / "recipes").glob("*.json"))
 
 

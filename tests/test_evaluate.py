@@ -149,7 +149,7 @@ def test_the_same_command_writes_the_same_bytes(saved, measured, tmp_path):
     assert main(["digits-vae", "--checkpoints", str(again), "--device", "cpu"]) == 0
     files = sorted(path.name for path in (again / "digits-vae").iterdir())
     assert files == ["README.md", "atlas.npz", "config.json", "directions.json", "directions.safetensors", "metrics.json", "model.safetensors",
-                     "samplers.npz", "samples.png", "typical.npz"]
+                     "samplers.npz", "samples.webp", "typical.npz"]
     for name in files:
         assert (again / "digits-vae" / name).read_bytes() == (measured / "digits-vae" / name).read_bytes(), name
 
@@ -237,12 +237,12 @@ def test_a_checkpoint_of_no_data_set_is_a_sentence(saved, tmp_path, capsys):
 
 
 def test_the_sheets_are_small_pictures_made_by_the_model(measured, models):
-    sheet = measured / "digits-pca" / "samples.png"
+    sheet = measured / "digits-pca" / "samples.webp"
     assert Image.open(sheet).size == (64, 64) and sheet.stat().st_size <= card.LARGEST_PICTURE
-    assert Image.open(measured / "digits-pca" / "manifold.png").size == (88, 88)
-    assert Image.open(measured / "digits-cvae" / "samples.png").size == (80, 40)
-    assert not (measured / "digits-vae" / "manifold.png").exists()
-    plane = np.asarray(Image.open(measured / "digits-pca" / "manifold.png").convert("L")).astype(int)
+    assert Image.open(measured / "digits-pca" / "manifold.webp").size == (88, 88)
+    assert Image.open(measured / "digits-cvae" / "samples.webp").size == (80, 40)
+    assert not (measured / "digits-vae" / "manifold.webp").exists()
+    plane = np.asarray(Image.open(measured / "digits-pca" / "manifold.webp").convert("L")).astype(int)
     corner = models["digits-pca"].decode(torch.tensor([[2.5, 2.5]]))[0, 0]  # up and to the right
     assert abs(plane[:8, -8:] - ((corner + 1) * 127.5).clamp(0, 255).numpy()).max() <= 3
 

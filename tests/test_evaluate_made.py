@@ -101,8 +101,8 @@ def test_distances_by_steps_are_there_for_models_of_many_steps_alone(measured):
     assert len(metrics(measured, "matching")["fd_by_steps"]) >= 2
     assert "fd_by_steps" not in metrics(measured, "gan")
     readme = (measured / "diffusion" / "README.md").read_text()
-    assert "| steps | 5 | 10 | 15 | 20 |" in readme and "N(0, I), 50 steps of ddim" in readme and "(path.png)" in readme
-    assert Image.open(measured / "diffusion" / "path.png").size == (80, 48)
+    assert "| steps | 5 | 10 | 15 | 20 |" in readme and "N(0, I), 50 steps of ddim" in readme and "(path.webp)" in readme
+    assert Image.open(measured / "diffusion" / "path.webp").size == (80, 48)
 
 
 def test_the_same_command_writes_the_same_bytes(measured, tmp_path):

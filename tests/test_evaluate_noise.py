@@ -71,7 +71,7 @@ def test_the_way_to_the_noise_and_back_loses_less_in_more_steps(subject):
 
 def test_one_made_picture_is_shown_under_ever_less_noise(subject):
     numbers, files = of_noise(subject, 20)
-    sheet = np.asarray(Image.open(io.BytesIO(files["learned.png"])).convert("L"), float)
+    sheet = np.asarray(Image.open(io.BytesIO(files["learned.webp"])).convert("L"), float)
     assert sheet.shape == (16, 80) and numbers["times"] == 1000
     columns = sheet.reshape(2, 8, 10, 8).transpose(0, 2, 1, 3)
     apart = np.abs(columns[0] - columns[1]).mean((1, 2))  # of what is shown and what is predicted
@@ -121,7 +121,7 @@ def test_only_what_has_to_do_with_noise_is_written_and_the_card_shows_it(checkpo
     assert metrics["pictures"] == 10 and metrics["fd_by_steps"]["ddim"] == {"5": {"fd": 7.0, "fd_ratio": 2.0}} and checkpoint.metrics() == metrics
     assert (checkpoint.folder / "model.safetensors").read_bytes() == weights
     card = (checkpoint.folder / "README.md").read_text()
-    assert card.startswith("My words.") and all(f"({name})" in card and (checkpoint.folder / name).exists() for name in ("learned.png", "steps.png"))
+    assert card.startswith("My words.") and all(f"({name})" in card and (checkpoint.folder / name).exists() for name in ("learned.webp", "steps.webp"))
     assert "steps back, and as many forth" in card and f"{metrics['noise']['round_trip']['by_steps']['50']['psnr']:.1f}" in card
 
 

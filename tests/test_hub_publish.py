@@ -26,7 +26,7 @@ REPO = "ada/small"
 def small(tmp_path_factory) -> Checkpoint:
     """A checkpoint with what an evaluation leaves beside it."""
     small = tiny_checkpoint(tmp_path_factory.mktemp("made") / "small")
-    (small.folder / "samples.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    (small.folder / "samples.webp").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     np.savez(small.folder / "atlas.npz", codes=np.zeros((4, 3), np.float16))
     (small.folder / "metrics.json").write_text(json.dumps({"pictures": 100, "mse": 0.125}))
     (small.folder / "notes.txt").write_text("my diary")
@@ -56,7 +56,7 @@ def published(hub) -> dict[str, bytes]:
 # The draft
 
 def test_a_draft_holds_all_that_will_be_sent_and_nothing_private(whole, small):
-    assert set(whole.files) == {"config.json", "model.safetensors", "metrics.json", "atlas.npz", "samples.png", "decoder.onnx", "README.md"}
+    assert set(whole.files) == {"config.json", "model.safetensors", "metrics.json", "atlas.npz", "samples.webp", "decoder.onnx", "README.md"}
     assert whole.files["README.md"].decode() == whole.card and whole.files["decoder.onnx"] == b"a twin"
     assert whole.files["model.safetensors"] == (small.folder / "model.safetensors").read_bytes()
     assert json.loads(whole.files["config.json"]) == small.about | {"licence": "mit"}
@@ -67,7 +67,7 @@ def test_a_card_begins_with_front_matter_and_says_how_to_load_it(whole):
     assert front.splitlines()[0] == "license: mit" and {"library_name: pytorch", "tags:", "- latent-playground", "- vae"} <= set(front.splitlines())
     assert "pipeline_tag: unconditional-image-generation" in front
     assert card.startswith("# My first model\n\nIt dreams of **digits**.\n")
-    for words in (f'load("{REPO}")', f"type `{REPO}`", "![A sheet of pictures made by the model.](samples.png)", "`decoder.onnx`", "mean squared error",
+    for words in (f'load("{REPO}")', f"type `{REPO}`", "![A sheet of pictures made by the model.](samples.webp)", "`decoder.onnx`", "mean squared error",
                   "given under mit"):
         assert words in card
     assert "notes.txt" not in card
@@ -121,7 +121,7 @@ def test_what_was_drafted_lies_on_the_hub_byte_for_byte_private_unless_said_othe
     assert done.url == f"{hub.url}/{REPO}" and done.commit == repository.commit and not done.late
     total = sum(map(len, whole.files.values()))
     assert seen[-1] == (total, total, "publishing") and [sent for sent, *_ in seen] == sorted(sent for sent, *_ in seen)
-    large = sum(len(whole.files[name]) for name in ("model.safetensors", "atlas.npz", "samples.png", "decoder.onnx"))
+    large = sum(len(whole.files[name]) for name in ("model.safetensors", "atlas.npz", "samples.webp", "decoder.onnx"))
     assert (large, total, "bytes") in seen  # the small ones go with the commit
 
 

@@ -65,7 +65,7 @@ def sign(path: Path) -> str:
     name = path.as_posix()
     if name in SIGNS:
         return SIGNS[name]
-    if path.suffix in (".png", ".jpg", ".ico", ".npz", ".safetensors"):
+    if path.suffix in (".png", ".webp", ".jpg", ".ico", ".npz", ".safetensors"):
         return ""
     text = (ROOT / path).read_text(encoding="utf-8")
     if path.suffix == ".py":

@@ -238,7 +238,7 @@ def test_a_model_that_replaces_another_takes_away_what_was_measured_on_that_one(
     arguments = [str(recipe), "--out", str(target.parent), "--device", "cpu", "--runs"]
     recipe.write_text(json.dumps(digits_plan(steps=3).to_json()))
     assert main([*arguments, str(tmp_path / "first")]) == 0
-    weights, measured = (target / "model.safetensors").read_bytes(), ("metrics.json", "atlas.npz", "samples.png", "manifold.png", "README.md")
+    weights, measured = (target / "model.safetensors").read_bytes(), ("metrics.json", "atlas.npz", "samples.webp", "manifold.webp", "README.md")
     for name in measured:
         (target / name).write_text("true of the first")
     assert main([*arguments, str(tmp_path / "first")]) == 0  # the same weights again: all of it is still true

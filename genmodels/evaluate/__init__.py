@@ -69,8 +69,7 @@ def evaluate(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge |
     readme = checkpoint.folder / "README.md"
     text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, len(train)) if readme.exists() else \
         card.card(checkpoint, metrics, pictures, len(train))
-    for name, content in (files | {"README.md": text.encode()}).items():  # all together, once nothing can be refused any more
-        write_whole(checkpoint.folder / name, content)
+    _write(checkpoint, files, text)  # all together, once nothing can be refused any more
     return metrics
 
 
@@ -151,7 +150,7 @@ def evaluate_cleaning(checkpoint: Checkpoint, train: Images, test: Images, devic
 
 
 def evaluate_noise(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu", effort: Effort = FULL) -> dict:
-    """Measure again only what has to do with noise and steps: writes "noise" in metrics.json, learned.png, steps.png, and the card.
+    """Measure again only what has to do with noise and steps: writes "noise" in metrics.json, learned.webp, steps.webp, and the card.
 
     Returns the metrics. With a judge the distances by steps are made that are not there yet of as many pictures, and written one by one. ValueError
     for a checkpoint that was not measured yet, and for a model of one step.
@@ -168,19 +167,29 @@ def evaluate_noise(checkpoint: Checkpoint, train: Images, test: Images, judge: J
 
 
 def _plots(metrics: dict) -> dict[str, bytes]:
-    """steps.png: the Frechet distance by steps, a line for each sampler, where that was measured."""
+    """steps.webp: the Frechet distance by steps, a line for each sampler, where that was measured."""
     rows = {sampler: row for sampler, row in metrics.get("fd_by_steps", {}).items() if sampler != "samples"}
     lines = {sampler: [(int(steps), found["fd"]) for steps, found in row.items()] for sampler, row in rows.items()}
-    return {"steps.png": curves(lines, "steps", "Frechet distance; less is better")} if lines else {}
+    return {"steps.webp": curves(lines, "steps", "Frechet distance; less is better")} if lines else {}
 
 
 def _with(checkpoint: Checkpoint, found: dict, files: dict[str, bytes], train_size: int) -> dict:
     """Write some of the metrics again, some files, and what the card says of it. Returns all metrics."""
     metrics, readme = checkpoint.metrics() | found, checkpoint.folder / "README.md"
     text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, train_size)
-    for name, content in (files | {"metrics.json": json.dumps(metrics, indent=1, allow_nan=False).encode(), "README.md": text.encode()}).items():
-        write_whole(checkpoint.folder / name, content)
+    _write(checkpoint, files | {"metrics.json": json.dumps(metrics, indent=1, allow_nan=False).encode()}, text)
     return metrics
+
+
+def _write(checkpoint: Checkpoint, files: dict[str, bytes], text: str) -> None:
+    """Files, and the card. Sheets were PNGs once: one of those gives way, in the card as well."""
+    before = {name.replace(".webp", ".png"): name for name in files if name.endswith(".webp")}
+    for old, new in before.items():
+        text = text.replace(f"({old})", f"({new})")
+    for name, content in (files | {"README.md": text.encode()}).items():
+        write_whole(checkpoint.folder / name, content)
+    for old in before:
+        (checkpoint.folder / old).unlink(missing_ok=True)
 
 
 def _keep_held_out(metrics: dict, checkpoint: Checkpoint) -> None:

@@ -1,10 +1,11 @@
 """Curves as a small picture for a model card: one line for each name, both axes logarithmic."""
 
-import io
 from collections.abc import Mapping, Sequence
 from math import floor, log10
 
 from PIL import Image, ImageDraw, ImageFont
+
+from .. import card
 
 WIDE, HIGH, FINER = 640, 320, 3  # pixels; drawn so many times larger, so that lines are smooth
 LEFT, RIGHT, TOP, BOTTOM = 56, 96, 34, 44  # room for words around the lines
@@ -14,7 +15,7 @@ COLOURS = 64
 
 
 def curves(lines: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str) -> bytes:
-    """A PNG of lines of points (x, y), all positive; each ends at its name. ValueError where there is nothing to draw."""
+    """A WebP of lines of points (x, y), all positive; each ends at its name. ValueError where there is nothing to draw."""
     xs, ys = ([point[k] for line in lines.values() for point in line] for k in (0, 1))
     if not xs or min(xs) <= 0 or min(ys) <= 0:
         raise ValueError("Curves on logarithmic axes need points, and all of them positive.")
@@ -36,9 +37,7 @@ def curves(lines: Mapping[str, Sequence[tuple[float, float]]], across: str, up: 
         for x, y in dots:
             pen.ellipse((x - 4 * FINER, y - 4 * FINER, x + 4 * FINER, y + 4 * FINER), ink)
         pen.text((FINER * (WIDE - RIGHT + 12), names[name]), name, ink, font, anchor="lm")
-    file = io.BytesIO()
-    picture.resize((WIDE, HIGH), Image.Resampling.LANCZOS).quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
-    return file.getvalue()
+    return card.webp(picture.resize((WIDE, HIGH), Image.Resampling.LANCZOS), colours=COLOURS)
 
 
 def _places(across: tuple[float, float], up: tuple[float, float]):

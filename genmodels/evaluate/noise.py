@@ -17,12 +17,12 @@ from .subject import Subject, balanced
 MOMENTS = 20  # at which the net is asked
 ROUND_TRIPS = (5, 10, 20, 50, 100)  # steps back, and as many forth
 FEWER = 4  # for one test picture that makes them, so many are drowned
-COLUMNS, MADE = 10, 7  # of learned.png, and which latent of the seed its picture grows from
+COLUMNS, MADE = 10, 7  # of learned.webp, and which latent of the seed its picture grows from
 SAME = 1e-10  # mean squared error below which two pictures are the same
 
 
 def of_noise(subject: Subject, pictures: int) -> tuple[dict, dict[str, bytes]]:
-    """Numbers of so many test pictures for metrics.json under "noise", and learned.png; of a model of one step nothing.
+    """Numbers of so many test pictures for metrics.json under "noise", and learned.webp; of a model of one step nothing.
 
     times: T. by_t: of a net that predicts noise, at about MOMENTS moments t how far the predicted noise is from the true one (mean squared,
     the noise has variance 1), and the predicted picture (mean squared, pixels in [0, 1]). round_trip: by steps the mean PSNR in decibels and
@@ -34,7 +34,7 @@ def of_noise(subject: Subject, pictures: int) -> tuple[dict, dict[str, bytes]]:
     numbers = {"round_trip": round_trips(subject, pictures // FEWER)} if model.can("encode") else {}
     if not hasattr(model, "predict_noise"):
         return numbers, {}
-    return {"times": len(model.levels()) - 1, "by_t": by_moment(subject, pictures)} | numbers, {"learned.png": learned(subject)}
+    return {"times": len(model.levels()) - 1, "by_t": by_moment(subject, pictures)} | numbers, {"learned.webp": learned(subject)}
 
 
 def by_moment(subject: Subject, most: int) -> dict:

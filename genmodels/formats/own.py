@@ -17,7 +17,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 COMPANIONS = {  # what comes along, and the bytes that it may have
     "metrics.json": 1 << 20, "atlas.npz": 4 << 20, "samplers.npz": 16 << 20, "typical.npz": 1 << 20, "features.npz": 4 << 20, "README.md": 256 << 10,
 }
-SHEET, LARGEST_SHEET, MOST_SHEETS = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\.png"), 512 << 10, 8
+SHEET, LARGEST_SHEET, MOST_SHEETS = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\.(png|webp)"), 512 << 10, 8
 
 
 def recognise(listing: Listing) -> Order | None:
@@ -90,3 +90,5 @@ def _check_companion(path: Path) -> None:
             raise ValueError("it is no JSON object")
     elif path.suffix == ".png" and path.read_bytes()[:8] != b"\x89PNG\r\n\x1a\n":
         raise ValueError("it is no PNG")
+    elif path.suffix == ".webp" and (path.read_bytes()[:4], path.read_bytes()[8:12]) != (b"RIFF", b"WEBP"):
+        raise ValueError("it is no WebP")

@@ -15,13 +15,13 @@ MEMBERS = {  # what is published of a checkpoint's folder where it is there, and
     "features.npz": "what the classifier sees in test pictures, reduced to features",
     "directions.safetensors": "directions of attributes",
     "directions.json": "what they are called and how good they are",
-    "samples.png": "A sheet of pictures made by the model.",
-    "manifold.png": "The plane of codes, decoded.",
-    "walks.png": "From one random picture to the next, a walk a row.",
-    "again.png": "Above pictures made by the model, below what comes back of them through their codes.",
-    "path.png": "From noise to picture.",
-    "learned.png": "What the net takes for the picture under ever less noise.",
-    "steps.png": "Frechet distance by the number of steps.",
+    "samples.webp": "A sheet of pictures made by the model.",
+    "manifold.webp": "The plane of codes, decoded.",
+    "walks.webp": "From one random picture to the next, a walk a row.",
+    "again.webp": "Above pictures made by the model, below what comes back of them through their codes.",
+    "path.webp": "From noise to picture.",
+    "learned.webp": "What the net takes for the picture under ever less noise.",
+    "steps.webp": "Frechet distance by the number of steps.",
 }
 ONNX = "decoder.onnx"
 ONNX_SAYS = "the model for onnxruntime, also in a browser: latents `z` (and `y` where it is told classes) to pictures `x` in [0, 1]; a classifier `x` to `p`"
@@ -32,7 +32,7 @@ def leaflet(checkpoint: Checkpoint, repo: str, licence: str, title: str, words: 
     files = [*files, "README.md"]
     said = MEMBERS | {ONNX: ONNX_SAYS, "README.md": "this card"}
     measured = _measured(checkpoint)
-    pictures = "\n\n".join(f"![{said[name]}]({name})" for name in files if name.endswith(".png") and f"({name})" not in measured)
+    pictures = "\n\n".join(f"![{said[name]}]({name})" for name in files if name.endswith(".webp") and f"({name})" not in measured)
     data, terms = card.terms(checkpoint)
     sections = {
         "": "\n\n".join(part for part in (words, card.what(checkpoint), pictures) if part),

@@ -48,7 +48,7 @@ class Sampler:
         try:
             sampler.draw(SEED, 1)
         except np.linalg.LinAlgError:
-            raise ValueError("a covariance is not one: it must be symmetric with no negative variance in any direction.") from None
+            raise ValueError("a covariance is not one: it must have no negative variance in any direction.") from None
         return sampler
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -129,8 +129,9 @@ SAMPLERS: dict[str, type[Sampler]] = {"normal": Standard, "gaussian": Gaussian, 
 
 
 def packed(samplers: Mapping[str, Sampler]) -> dict[str, np.ndarray]:
-    """The arrays of several samplers under one roof, each named KIND.ARRAY: what samplers.npz holds."""
-    return {f"{kind}.{name}": array for kind, sampler in samplers.items() for name, array in sampler.arrays().items()}
+    """The arrays of several samplers under one roof, each named KIND.ARRAY: what samplers.npz holds. Of covariances the lower half is enough."""
+    return {f"{kind}.{name}": np.tril(array) if name.startswith("covariance") else array
+            for kind, sampler in samplers.items() for name, array in sampler.arrays().items()}
 
 
 def unpacked(arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> dict[str, Sampler]:
@@ -145,7 +146,7 @@ def unpacked(arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> dict[s
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """The Cholesky factor of a covariance [D, D], float64."""
+    """The Cholesky factor of a covariance [D, D], of which the lower half is looked at, float64."""
     return np.linalg.cholesky(covariance.astype(np.float64) + LEAST * np.eye(len(covariance)))
 
 

@@ -20,7 +20,7 @@ from .training import Training
 
 WHOLE = ("model.safetensors", "config.json")  # in this order: config.json says that the folder is whole
 MEASURED = ("metrics.json", "atlas.npz", "samplers.npz", "typical.npz", "features.npz",  # what is said about some weights, and untrue of others
-            "samples.png", "manifold.png", "walks.png", "again.png", "path.png", "README.md")
+            "samples.webp", "manifold.webp", "walks.webp", "again.webp", "path.webp", "learned.webp", "steps.webp", "README.md")
 
 
 def main(arguments: list[str] | None = None) -> int:
