@@ -32,7 +32,7 @@ window.road = {
   fixed: async () => ({ pictures: grey(200, 16), labels: Uint8Array.from({ length: N }, (_, k) => k % 3), shapes: { pictures: [16, 8, 8, 1] } }),
   act: async (name, what, values) => { asked.push([what, values]); row.state = { pause: "paused", stop: "stopped", resume: "running", more: "running" }[what] ?? row.state; if (what === "rate") { row.rate_factor = values.factor; told.events.push({ step: 41, seconds: 21, rate_factor: values.factor, note: `rate x${values.factor}` }); } return { ...row }; },
   hand: async (name, values) => { asked.push(["hand", values]); row.step += 1; return { step: row.step, quantities: [{ name: "x", ...picture(200) }, { name: "mean", ...numbers(0.5, -0.25) }, { name: "noise", ...numbers(1, 2) }, { name: "z", ...numbers(1.5, 1.75) },
-    { name: "reconstruction", ...picture(90) }], parts: { loss: 21.5, reconstruction: 11.5, kl: 5 }, update: { model: { gradient: 3.5, change: 0.25 } }, after: { loss: 20.25, reconstruction: { shape: [4, 8, 8, 1], values: grey(120, 4) } } }; },
+    { name: "reconstruction", ...picture(90) }], parts: { loss: 21.5, reconstruction: 11.5, kl: 5 }, update: Object.fromEntries(values.players.map((player) => [player, { gradient: 3.5, change: 0.25, rate: 0.001 }])), after: { loss: 20.25, reconstruction: 10.5, kl: 4.75 }, later: [{ name: "reconstruction", ...picture(120) }] }; },
 };
 """
 PAGE = """<!doctype html><html lang=en><head><meta name=viewport content="width=device-width"><style>%s</style></head><body><div class=gradio-container id=place></div>
@@ -213,6 +213,7 @@ def test_a_step_by_hand_waits_for_a_pause_and_shows_every_quantity_in_order(open
     page.click('[data-testid="hand-model"]')
     page.wait_for_selector('[data-testid="hand-flow"] .lp-handtile')
     tiles = page.locator('[data-testid="hand-flow"] .lp-handtile')
+    assert page.locator(".lp-handafter canvas").count() == 3
     assert [tiles.nth(k).get_attribute("data-name") for k in range(5)] == ["x", "mean", "noise", "z", "reconstruction"] and tiles.count() == 7
     assert "0.500" in tiles.nth(1).inner_text() and "−0.250" in tiles.nth(1).inner_text() and tiles.locator("math").count() >= 10
     assert page.inner_text('[data-testid="hand-parts"]').split() == ["loss", "21.5", "reconstruction", "11.5", "kl", "5"]

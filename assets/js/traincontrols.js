@@ -7,6 +7,7 @@ const WINDOW = 20; // seconds over which the speed is measured
 const MORE = [[500, "500"], [1000, "1,000"], [2000, "2,000"], [5000, "5,000"], [10000, "10,000"]];
 const WORDS = { waiting: "Waiting", running: "Running", paused: "Paused", stopped: "Stopped", finished: "Finished", failed: "Failed" };
 const MEANWHILE = { pause: "Pausing …", resume: "Going on …", stop: "Stopping …", more: "Going on …" };
+const RATE = "rate"; // is asked for: what the run still has must not move the slider back
 
 /** Seconds as people say them. @param {number} seconds */
 export function timeText(seconds) {
@@ -38,19 +39,17 @@ export function createControls(road, onRow) {
   steps.value = "1000";
   const more = make("button", { class: "lp-button", "data-testid": "run-more", title: "Train on from here", onclick: () => ask("more", { steps: +steps.value }) }, "Continue with"), longer = make("span", { class: "lp-runlonger" }, more, steps);
   const state = make("b", { class: "lp-runstate", role: "status", "data-testid": "run-state" }), far = make("span", { class: "lp-fact", "data-testid": "run-far" }), bar = make("progress", { class: "lp-runbar", max: 1, value: 0, "data-testid": "run-bar" }), why = make("p", { class: "lp-runwhy", "data-testid": "run-why" });
-  const value = make("output", { "aria-live": "off" }), slider = make("input", { type: "range", min: -1, max: 1, step: 0.05, value: 0, "aria-label": "Learning rate, as a multiple of the planned one", "data-testid": "run-rate", oninput: () => said(), onchange: () => ask("rate", { factor: factor() }) });
+  const value = make("output", { "aria-live": "off" }), slider = make("input", { type: "range", min: -1, max: 1, step: 0.05, value: 0, "aria-label": "Learning rate, as a multiple of the planned one", "data-testid": "run-rate", oninput: () => { held = true; said(); }, onchange: () => { held = false; ask("rate", { factor: factor() }); } });
   const rate = make("label", { class: "lp-runrate", title: "Takes effect when you let go" }, make("span", {}, "Learning rate"), slider, value);
   const element = make("div", { class: "lp-runcontrols" }, make("div", { class: "lp-runline" }, state, far, make("div", { class: "lp-row" }, pause, resume, stop, longer), rate), bar, why), clock = createClock();
   let row = null, pending = "", turn = 0, held = false;
 
   const factor = () => +(10 ** +slider.value).toPrecision(2);
   const said = () => { value.textContent = `×${short(factor())}`; slider.setAttribute("aria-valuetext", `${short(factor())} times the planned rate`); };
-  slider.addEventListener("pointerdown", () => { held = true; });
-  for (const end of ["pointerup", "pointercancel", "blur"]) slider.addEventListener(end, () => { held = false; });
 
   async function ask(what, values = {}) {
     const mine = ++turn, { name } = row;
-    pending = MEANWHILE[what] ?? "";
+    pending = MEANWHILE[what] ?? RATE;
     show(row);
     try {
       const answer = await road.act(name, what, values);
@@ -66,7 +65,7 @@ export function createControls(road, onRow) {
     row = next;
     if (other) pending = "";
     const { state: now, step, steps: all, ahead = 0, mine = true } = row, open = now === "running" || now === "waiting", over = now === "stopped" || now === "finished", left = clock(row);
-    state.textContent = pending || WORDS[now] || now;
+    state.textContent = (pending !== RATE && pending) || WORDS[now] || now;
     element.dataset.state = now;
     far.textContent = now === "waiting" && !step ? (ahead ? `${ahead} other${ahead === 1 ? "" : "s"} first` : "it begins in a moment") : `step ${stepText(step)} of ${stepText(all)}${left === null ? "" : `, about ${timeText(left)} left`}${open && row.sharing > 1 ? `, shared with ${row.sharing - 1} other${row.sharing === 2 ? "" : "s"}` : ""}`;
     bar.value = all ? step / all : 0;
@@ -74,7 +73,8 @@ export function createControls(road, onRow) {
     [pause.hidden, resume.hidden, stop.hidden, longer.hidden] = [!open, !(now === "paused" || (now === "failed" && step > 0)), over || now === "failed", !over];
     for (const button of [pause, resume, stop, more]) button.disabled = !!pending || !mine;
     slider.disabled = !mine || over || now === "failed";
-    if (!held && document.activeElement !== slider || other) slider.value = String(Math.log10(row.rate_factor || 1));
+    if (other) held = false;
+    if (!held && pending !== RATE) slider.value = String(Math.log10(row.rate_factor || 1));
     said();
     why.textContent = row.why || "";
     why.classList.toggle("problem", now === "failed");

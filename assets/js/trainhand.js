@@ -45,10 +45,11 @@ export function createHand(road) {
   }
 
   function state() {
-    const able = row.by_hand && ["paused", "stopped", "finished"].includes(row.state);
+    const still = ["paused", "stopped", "finished"].includes(row.state), able = row.by_hand && still && row.mine !== false;
     for (const button of buttons.children) button.disabled = busy || !able;
     far.disabled = busy || !able;
-    words.textContent = busy ? "Computing the step …" : !row.by_hand ? "This family does not tell what its step computes." : !able ? "Pause the training first: then you take the next step yourself, and see every quantity of it." : answer && of === row.name ? `Step ${stepText(answer.step)} is done and kept. Press a picture to follow another one; every press is one more step.` : "Take the next step yourself: encode, decode, compare, and change the weights.";
+    words.textContent = busy ? "Computing the step …" : row.mine === false ? "Only its owner takes steps of this training." : !row.by_hand && still ? "This stage finds its weights in one go, so there is no single step to take." : !able ? "Pause the training first: then you take the next step yourself, and see every quantity of it."
+      : answer && of === row.name ? `Step ${stepText(answer.step)} is done and kept. Press a picture to follow another one; every press is one more step.` : "Take the next step yourself: encode, decode, compare, and change the weights.";
   }
 
   function show(next) {
@@ -61,14 +62,20 @@ export function createHand(road) {
     state();
   }
 
+  /** A flow for each player that learned. */
   function draw() {
-    const { quantities, parts, update } = answer, beside = new Set(quantities.map(({ name }) => name)), count = Math.min(...quantities.map(({ shape }) => shape[0]));
+    const { quantities, parts, update } = answer, players = Object.keys(update), several = players.length > 1, count = Math.min(...quantities.map(({ shape }) => shape[0]));
     if (picked >= count) picked = 0;
-    const tiles = quantities.map((one) => quantityTile(one, termOf(one.name, beside)));
-    flow.replaceChildren(...tiles, lossTile(parts), ...Object.entries(update ?? {}).map(([player, norms]) => updateTile(player, norms)));
+    flow.replaceChildren(...players.map((player) => {
+      const mine = quantities.filter((one) => (one.player ?? player) === player), beside = new Set(mine.map(({ name }) => name));
+      const tiles = [...mine.map((one) => quantityTile(one, termOf(one.name, beside))), lossTile(partsOf(parts, player)), updateTile(player, update[player])];
+      return make("div", { class: "lp-handrow" }, several ? make("h3", {}, `The ${playerName(player)} learns`) : null, make("div", { class: "lp-handtiles" }, ...tiles));
+    }));
     drawAfter();
-    requestAnimationFrame(() => { for (const tile of tiles) tile.paint(); });
+    repaint();
   }
+
+  const repaint = () => requestAnimationFrame(() => { for (const one of element.querySelectorAll(".lp-handtile")) one.paint?.(); });
 
   function tile(head, caption, ...body) {
     return make("figure", { class: "lp-handtile" }, make("figcaption", {}, head, make("small", {}, caption)), ...body);
@@ -92,7 +99,7 @@ export function createHand(road) {
   function pick(index, count) {
     if (index < 0 || index >= count) return;
     picked = index;
-    for (const one of [...flow.children, ...after.children]) one.paint?.();
+    repaint();
   }
 
   function lossTile(parts) {
@@ -103,24 +110,31 @@ export function createHand(road) {
   }
 
   function updateTile(player, { gradient, change }) {
-    return tile(formula("θ"), player === "model" ? "the weights learn" : `the ${playerName(player)} learns`, make("dl", { class: "lp-handparts" }, make("dt", {}, "length of the gradient"), make("dd", {}, short(gradient)), make("dt", {}, "length of the change"), make("dd", {}, short(change))), make("div", { class: "lp-handlaw" }, formula("θ ← θ − η \"Adam\"(∇L)")));
+    return tile(formula("θ"), player === "model" ? "the weights" : `the weights of the ${playerName(player)}`, make("dl", { class: "lp-handparts" }, make("dt", {}, "length of the gradient"), make("dd", {}, short(gradient)), make("dt", {}, "length of the change"), make("dd", {}, short(change))), make("div", { class: "lp-handlaw" }, formula("θ ← θ − η \"Adam\"(∇L)")));
   }
 
   /** The same pictures with the old weights and with the new ones. */
   function drawAfter() {
-    const { quantities, parts, after: later = {} } = answer, find = (name) => quantities.find((one) => one.name === name), before = parts.loss ?? Object.entries(parts).find(([name]) => name.endsWith("loss"))?.[1], now = typeof later.loss === "object" ? Object.values(later.loss)[0] : later.loss;
-    const made = later.reconstruction && { kind: "picture", ...(later.reconstruction.shape ? later.reconstruction : { values: later.reconstruction, shape: find("reconstruction")?.shape }) };
-    const shown = [["The pictures", find("x")], ["Before the step", find("reconstruction")], ["After it", made]].filter(([, one]) => one && made).map(([text, one]) => {
+    const { quantities, parts, after: losses = {}, later = [] } = answer, find = (list, name) => list.find((one) => one.name === name && one.kind === "picture");
+    const made = later.find(({ kind, name }) => kind === "picture" && name !== "x"), shown = made ? [["The pictures", find(quantities, "x")], ["Before the step", find(quantities, made.name)], ["After it", made]].filter(([, one]) => one) : [];
+    const figures = shown.map(([text, one]) => {
       const canvas = make("canvas", { class: "lp-handpicture one", role: "img" }), figure = make("figure", { class: "lp-handtile" }, make("figcaption", {}, make("small", {}, text)), canvas), values = valuesOf(one), shape = pictureShape(one);
       figure.paint = () => { mosaic(canvas, [{ bytes: values, index: picked }], shape, 1); canvas.setAttribute("aria-label", `${text}: picture ${picked + 1}`); };
       return figure;
     });
-    const fell = Number.isFinite(now) && Number.isFinite(before) ? make("p", { class: "lp-handfell", "data-testid": "hand-after" }, "Loss of these pictures: ", make("b", {}, precise(before)), " before, ", make("b", {}, precise(now)), ` after the step (${now < before ? "less by" : "more by"} ${short(Math.abs(before - now))}).`) : null;
-    after.replaceChildren(...shown, ...(fell ? [fell] : []));
-    for (const one of shown) one.paint();
+    const fell = Object.keys(losses).filter((name) => /(^| )loss$/.test(name)).map((name) => make("p", { class: "lp-handfell" }, `${name === "loss" ? "Loss" : playerLoss(name)} of these pictures: `, make("b", {}, precise(parts[name])), " before, ", make("b", {}, precise(losses[name])), ` after the step (${losses[name] < parts[name] ? "less by" : "more by"} ${short(Math.abs(parts[name] - losses[name]))}).`));
+    after.replaceChildren(...figures, ...(fell.length ? [make("div", { "data-testid": "hand-after" }, ...fell)] : []));
   }
   return { element, show };
 }
+
+/** The loss terms of one player, without its name before them. */
+function partsOf(parts, player) {
+  const own = Object.entries(parts).filter(([name]) => name.startsWith(`${player} `)).map(([name, value]) => [name.slice(player.length + 1), value]);
+  return own.length ? Object.fromEntries(own) : parts;
+}
+
+const playerLoss = (name) => `Loss of the ${playerName(name.replace(/ loss$/, ""))}`;
 
 /** So many digits that a single step shows. */
 const precise = (value) => String(+value.toPrecision(5)).replace("-", "−");

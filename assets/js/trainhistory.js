@@ -15,9 +15,9 @@ const TRIES = 3, PAUSE = 4000; // of a frame that does not come, and millisecond
  * @typedef {{step: number, words: string}} Mark
  */
 export class History {
-  /** @param {{news: Function, frame: Function, fixed: Function}} road @param {Object} row of the runs' list @param {(what: "news"|"frame"|"row") => void} onChange */
-  constructor(road, row, onChange) {
-    Object.assign(this, { road, row, onChange });
+  /** @param {{news: Function, frame: Function, fixed: Function}} road @param {Object} row of the runs' list @param {(what: "news"|"frame") => void} onChange @param {() => boolean} isSeen whether anybody looks */
+  constructor(road, row, onChange, isSeen) {
+    Object.assign(this, { road, row, onChange, isSeen });
     this.count = 0; // events heard
     /** @type {Map<string, Curve>} */
     this.losses = new Map();
@@ -61,7 +61,7 @@ export class History {
   /** What has happened since the last time. One question at a time; while the page is out of sight none. */
   async hear() {
     if (this.hearing || this.ended) return;
-    if (document.hidden && this.whole) return this.soon(EVERY);
+    if (this.whole && !this.isSeen()) return this.soon(EVERY);
     this.hearing = true;
     try {
       const news = await this.road.news(this.row.name, this.count, this.steps.at(-1) ?? -1);

@@ -6,6 +6,7 @@ import { createTimeChart } from "./traincharts.js";
 import { short } from "./trainscales.js";
 
 const LEAST_TOP = 0.3, MOST_OF = 0.85; // of the scale of shares: how far it goes at least, and which share of the frames lies within it
+const WAITING = 2; // places kept for what is not known yet
 const THERE = 0.01; // share of the samples from which a class counts as there
 const CRITIC = /\bD\((x|G\(z\))\)/, GAME = "What D believes"; // both belong into one chart: the two meet where nothing can be told apart
 
@@ -90,7 +91,7 @@ export function createReadouts(onPick) {
   return {
     element, show,
     at: (step) => { for (const one of parts.values()) one.at?.(step); },
-    forget: () => { parts.clear(); element.replaceChildren(); [order, tops, seen, shares] = ["", new Map(), new WeakSet(), []]; },
+    forget: () => { parts.clear(); element.replaceChildren(...Array.from({ length: WAITING }, () => make("section", { class: "lp-card lp-runcard lp-readout empty", "aria-hidden": "true" }, make("div", { class: "lp-runbox" })))); [order, tops, seen, shares] = ["", new Map(), new WeakSet(), []]; },
     /** A readout in words, for the sentence of a preset. */
     said: (frame, name) => { const values = frame?.readouts.get(name); return values?.length === 1 ? `${titled(name)[0]}: ${short(values[0])} ${titled(name)[1]}`.trim() : ""; },
   };

@@ -92,7 +92,7 @@ class RunView {
     for (const part of [this.map, this.readouts]) part.forget();
     for (const part of [this.samples, this.map, this.pairs]) { part.element.hidden = false; part.element.classList.add("empty"); }
     this.besideCard.hidden = true;
-    this.history = new History(this.road, row, (what) => this.heard(what));
+    this.history = new History(this.road, row, (what) => this.heard(what), () => !document.hidden && this.element.getClientRects().length > 0);
     this.classNames(row);
   }
 
