@@ -13,14 +13,15 @@ import pytest
 
 from genmodels.datasets import DATASETS
 from genmodels.models import MODELS
-from genmodels.train import turns
+from genmodels.train import caps, process, turns
 from genmodels.train import worker as worker_module
+from genmodels.train.caps import PER_OWNER, Refused
 from genmodels.train.lock import Lock, Locked
 from genmodels.train.queue import Queue
 from genmodels.train.recipe import Plan, Recipe
 from genmodels.train.runs import Run
 from genmodels.train.turns import Worker
-from genmodels.train.worker import PER_OWNER, Refused, Service
+from genmodels.train.worker import Service, hidden
 
 from .conftest import digits_plan, tiny_config
 
@@ -69,13 +70,13 @@ class Watched(Worker):
 def left(tmp_path_factory):
     """A folder that an earlier worker left: `begun` with three steps done, and `deadly`, which took the process down three times."""
     folder = tmp_path_factory.mktemp("runs")
-    begun = Run.create(folder / "begun", SHORT, worker_module._hidden("first"))
+    begun = Run.create(folder / "begun", SHORT, hidden("first"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(turns, "SLICE", 0.0)
         Watched(folder, lambda worker: len(worker.seen) == 3).serve()
     assert begun.about["state"] == "running" and newest_state(begun) == 3
     Lock(begun.folder / "lock").release()  # nobody holds it any more
-    Run.create(folder / "deadly", SHORT, worker_module._hidden("somebody")).write(state="running", deaths=3)
+    Run.create(folder / "deadly", SHORT, hidden("somebody")).write(state="running", deaths=3)
     return folder
 
 
@@ -83,8 +84,8 @@ def left(tmp_path_factory):
 def warm(left):
     """A service on that folder. Nobody asked it for anything: what was left behind is why its worker begins."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("TERM_AFTER", "KILL_AFTER", "CLOSE_WITHIN"):
-            patch.setattr(worker_module, name, 5 * getattr(worker_module, name))  # a busy machine is no worker that does not listen
+        for module, name in ((worker_module, "TERM_AFTER"), (worker_module, "KILL_AFTER"), (process, "CLOSE_WITHIN")):
+            patch.setattr(module, name, 5 * getattr(module, name))  # a busy machine is no worker that does not listen
         service = Service(left, device="cpu")
         yield service
         service.close()
@@ -94,14 +95,14 @@ def warm(left):
 def service(warm):
     yield warm
     for owner in ("ann", "bob"):
-        for row in warm.list(owner):
+        for row in warm.rows(owner):
             warm.stop(row["name"], owner)
 
 
 def test_what_an_earlier_worker_left_is_finished_but_not_what_killed_it(warm, left):
     begun, deadly = Run(left / "begun"), Run(left / "deadly")
     wait_for(lambda: begun.about["state"] == "finished" and deadly.about["state"] == "failed")
-    [row] = warm.list("first")
+    [row] = warm.rows("first")
     assert (row["state"], row["step"], row["steps"], row["why"]) == ("finished", 30, 30, "") and not begun.about.get("deaths")
     assert "died 3 times" in deadly.about["why"] and not deadly.events()
 
@@ -131,7 +132,7 @@ def test_a_turn_ends_early_where_another_is_asked_to_stop(tmp_path, monkeypatch)
 
     def ask_during_the_slice(training, steps):
         for other, _ in worker.turns.values():
-            other.run.ask_to_stop()
+            other.run.ask("stop")
         return whole(training, steps)
 
     worker._slice = ask_during_the_slice
@@ -145,12 +146,12 @@ def test_a_turn_ends_early_where_another_is_asked_to_stop(tmp_path, monkeypatch)
 def test_a_stop_is_listened_to_also_out_of_turn(service):
     a, b = service.start(ENDLESS, "ann"), service.start(ENDLESS, "bob")
     wait_for(lambda: last_step(a) and last_step(b))
-    assert service.list("ann")[-1]["sharing"] == 2
-    pid = service._process.pid
+    assert service.rows("ann")[-1]["sharing"] == 2
+    pid = service.keeper.process.pid
     for run, owner in ((a, "ann"), (b, "bob")):
         service.stop(run.name, owner)
         assert run.about["state"] == "stopped" and (run.folder / "checkpoint" / "config.json").exists()
-    assert service._process.pid == pid  # nobody was ended for it
+    assert service.keeper.process.pid == pid  # nobody was ended for it
 
 
 def test_one_run_is_trained_and_two_wait_and_a_fourth_is_refused(service):
@@ -159,7 +160,7 @@ def test_one_run_is_trained_and_two_wait_and_a_fourth_is_refused(service):
         service.start(SHORT, "ann")
     service.start(SHORT, "bob")
     wait_for(lambda: last_step(runs[0]))
-    rows = [row for row in service.list("ann") if row["state"] in ("waiting", "running")]
+    rows = [row for row in service.rows("ann") if row["state"] in ("waiting", "running")]
     assert [(row["state"], row["ahead"]) for row in rows] == [("running", 0), ("waiting", 1), ("waiting", 2)]
     service.stop(runs[1].name, "ann")
     service.stop(runs[0].name, "ann")
@@ -173,7 +174,7 @@ def test_a_training_is_private_to_its_owner(service):
         service.stop(run.name, "bob")
     with pytest.raises(LookupError):
         service.stop("../" + run.name, "ann")
-    assert run.name not in [row["name"] for row in service.list("bob")]
+    assert run.name not in [row["name"] for row in service.rows("bob")]
     assert "ann" not in (run.folder / "run.json").read_text()
 
 
@@ -193,7 +194,7 @@ def test_too_many_steps_are_refused(service):
 def test_a_run_survives_the_death_of_its_worker(service):
     run = service.start(ENDLESS, "ann")
     reached = wait_for(lambda: last_step(run))
-    os.kill(service._process.pid, signal.SIGKILL)
+    os.kill(service.keeper.process.pid, signal.SIGKILL)
     saved = newest_state(run)
     run.write(asked=digits_plan(reached + 50).to_json())  # so that the test need not wait for 200,000 steps
     wait_for(lambda: run.about["state"] == "finished")
@@ -212,11 +213,11 @@ def test_a_net_that_would_hold_up_everybody_is_refused(tmp_path, change, sentenc
     config = MODELS["vae"].Config(image_shape=(1, 28, 28), **change)
     with pytest.raises(Refused, match=sentence) as caught:
         service.start(Plan("vae", "mnist", config, Recipe(batch=512)), "ann")
-    assert str(caught.value).endswith(".") and not list(tmp_path.iterdir()) and service._process is None
+    assert str(caught.value).endswith(".") and not list(tmp_path.iterdir()) and service.keeper.process is None
 
 
 def test_an_update_of_every_family_can_be_counted_and_grows_with_the_net(family):
-    small, large = (worker_module._work_per_picture(MODELS[family](tiny_config(family, **size))) for size in ({}, {"width": 32}))
+    small, large = (caps.work_per_picture(MODELS[family](tiny_config(family, **size))) for size in ({}, {"width": 32}))
     assert 0 < small < large
 
 
@@ -295,6 +296,6 @@ def test_a_closed_service_leaves_its_runs_running_and_saved(service):  # the las
     run = service.start(ENDLESS, "ann")
     reached = wait_for(lambda: last_step(run))
     service.close()
-    assert service._process.returncode == 0  # it was not killed
+    assert service.keeper.process.returncode == 0  # it was not killed
     assert run.about["state"] == "running" and newest_state(run) >= reached
     Lock(run.folder / "lock").release()  # nobody holds it any more

@@ -51,7 +51,7 @@ class Trainer:
         self.recipe = recipe
         self.half = recipe.precision == "bfloat16" or recipe.precision == "auto" and has_bfloat16(self.device)
         self.step = 0
-        self.rate_factor = 1.0  # halved after a divergence
+        self.rate_factor = 1.0  # set by a person, and halved after a divergence
         self.bad = 0  # steps in a row whose loss was not a number
         self.unread: list[Tensor] = []  # whether the last steps were bad: read one step late on a GPU, which need not wait then
         self.parts = 1  # two where a whole batch does not fit into memory
@@ -73,11 +73,9 @@ class Trainer:
                 self.step += stage.steps
                 yield Progress(self.step, {})
                 continue
-            self._reseed()
+            self.reseed()
             losses = self._update(stage, done)
-            self.step += 1
-            if done + 1 == stage.steps and self.step < steps:  # the next stage builds on what would be kept of this one
-                self.model.load_state_dict(self.snapshot().state_dict())
+            self.advance(stage, done)
             yield Progress(self.step, losses)
         self._read(0)
 
@@ -108,27 +106,51 @@ class Trainer:
         self.average.refresh(self.images.floats(part), self._labels(part))
         return self.average
 
+    def rate(self, stage: Stage, done: int) -> float:
+        """The learning rate of step number `done` of a stage."""
+        return stage.rate * self.rate_factor * _share(stage, done)
+
     def _update(self, stage: Stage, done: int) -> dict[str, Tensor]:
-        index = self._batch()
-        x = self.images.floats(index).to(memory_format=torch.channels_last)
-        if self.recipe.flip:
-            x = torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5, x, x.flip(3))
-        y = self._labels(index)
+        x, y = self.pictures()
         losses, bad = {}, torch.zeros((), device=self.device)
-        for player, optimizer in self.optimizers.items():
-            terms = self._gradients(player, optimizer, x, y)
-            for group in optimizer.param_groups:
-                group["lr"] = stage.rate * self.rate_factor * _rate(stage, done)
-            optimizer.found_inf = (~terms["loss"].isfinite()).float()  # where it is 1, a fused optimizer leaves out the step itself
-            optimizer.step()
-            bad += optimizer.found_inf
+        for player in self.optimizers:
+            terms = self.learn(player, x, y, self.rate(stage, done))
+            bad += self.optimizers[player].found_inf
             losses |= terms if len(self.optimizers) == 1 else {f"{player} {name}": value for name, value in terms.items()}
         self.unread.append(bad)
         self._read(1 if self.device.type == "cuda" else 0)
-        decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(*self._followed, 1 - decay)
+        self.follow()
         return losses
+
+    def pictures(self, few: int | None = None) -> tuple[Tensor, Tensor | None]:
+        """The pictures of this step, or the first few of them, and their labels."""
+        index = self._batch()[:few]
+        x = self.images.floats(index).to(memory_format=torch.channels_last)
+        if self.recipe.flip:
+            x = torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5, x, x.flip(3))
+        return x, self._labels(index)
+
+    def learn(self, player: str, x: Tensor, y: Tensor | None, rate: float) -> dict[str, Tensor]:
+        """One player's part of a step: its loss terms. Its parameters hold their gradients until another player learns."""
+        optimizer = self.optimizers[player]
+        terms = self._gradients(player, optimizer, x, y)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.found_inf = (~terms["loss"].isfinite()).float()  # where it is 1, a fused optimizer leaves out the step itself
+        optimizer.step()
+        return terms
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Let the averaged model come after the trained one."""
+        decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(*self._followed, 1 - decay)
+
+    def advance(self, stage: Stage, done: int) -> None:
+        """Count a step. Where it is the last of its stage, the next one builds on what would be kept of this one."""
+        self.step += 1
+        if done + 1 == stage.steps and self.step < self.recipe.steps:
+            self.model.load_state_dict(self.snapshot().state_dict())
 
     def _labels(self, index: Tensor | slice) -> Tensor | None:
         """What the model is told of training pictures; None where it takes nothing."""
@@ -168,7 +190,7 @@ class Trainer:
             total = {name: value.detach() + total.get(name, 0) for name, value in terms.items()}
         return total
 
-    def _reseed(self) -> None:
+    def reseed(self) -> None:
         seed = hashed(self.recipe.seed, self.step)
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also write a stack trace for a GPU not yet used
         if self.device.type == "cuda":
@@ -199,7 +221,7 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512" and bool(supported and supported())
 
 
-def _rate(stage: Stage, done: int) -> float:
+def _share(stage: Stage, done: int) -> float:
     """The share of the highest rate that step number `done` of a stage uses."""
     warm = min(1.0, (done + 1) / min(WARMUP, stage.steps))
     return warm if stage.schedule == "constant" else warm * (1 + cos(pi * done / stage.steps)) / 2

@@ -1,31 +1,34 @@
 """A run is a folder: what was asked, what happened, frames to look at, a checkpoint, a state to go on from.
 
-run.json      asked (the plan), owner, created, state (waiting, running, stopped, finished, failed), step and why
+run.json      asked (the plan), owner, created, queued, state, step, seconds and why; parent: the run whose weights it began with
+label.json    what its owner calls it: title, group, and whether it is shared
 events.jsonl  one line per report: step, seconds of training, losses (null where one was not a number)
-frames/       at most 200 .npz: pictures of fixed latents, reconstructions, codes of fixed pictures
-checkpoint/   the averaged model, a checkpoint like any other, once the run has stopped or finished
+fixed.npz     the test pictures that all frames show, and the labels of those whose codes they keep
+frames/       at most 200 .npz: pictures of fixed latents, reconstructions, codes of fixed pictures, readouts
+checkpoint/   the averaged model, a checkpoint like any other, once the run has paused, stopped or finished
 state/        two resumable states, the older one in case the newer is damaged
-lock          held by the process that trains: it alone writes, everyone else reads
-stop          an empty file that asks for a stop; anyone may put it there
+begin/        the weights that it begins with, where these are another run's
+lock          held by the process that trains: it alone writes run.json, everyone else reads
+stop, pause   empty files that ask for it; anyone may put them there
+rate          a number that asks for this multiple of the learning rate
+
+The state is waiting, running, paused, stopped, finished or failed.
 """
 
 import json
+import os
 import time
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from ..checkpoint import save_checkpoint, write_whole
-from ..datasets import Images
-from ..models import LatentModel, Trainable, to_pixels
-from ..normal import latents
+from ..models import Trainable
+from .events import Events, standing
+from .frames import Frames
 from .recipe import Plan, plan_from
 
-FRAMES = 200  # kept; when there are more, every second one goes
-FIXED = 16  # latents and pictures that the frames show
-MAPPED = 500  # test pictures whose codes the frames keep
+UNFINISHED = ("waiting", "running")
+ENDS = {"stop": "stopped", "pause": "paused"}  # by the wish that brings a run there
+LONGEST_TITLE = 80
 
 
 class Run:
@@ -33,13 +36,16 @@ class Run:
         self.folder = Path(folder)
 
     @classmethod
-    def create(cls, folder: Path, plan: Plan, owner: str = "") -> "Run":
+    def create(cls, folder: Path, plan: Plan, owner: str = "", title: str = "", group: str = "", parent: str = "") -> "Run":
         """A new run folder that asks for a plan. FileExistsError if there is one already; one that was never whole is begun again."""
         run = cls(folder)
         if (run.folder / "run.json").exists():
             raise FileExistsError(f"{run.folder} holds a run already; choose another folder, or remove it.")
         (run.folder / "frames").mkdir(parents=True, exist_ok=True)
-        run._write_about({"asked": plan.to_json(), "state": "waiting", "owner": owner, "why": "", "created": time.time()})
+        if title or group:
+            run.call(title=title, group=group)
+        now = time.time()
+        run._write_about({"asked": plan.to_json(), "state": "waiting", "owner": owner, "why": "", "created": now, "queued": now, "parent": parent})
         return run
 
     @property
@@ -54,73 +60,79 @@ class Run:
     def plan(self) -> Plan:
         return plan_from(self.about["asked"])
 
+    @property
+    def label(self) -> dict:
+        """title, group and shared, as far as somebody has said them."""
+        try:
+            return json.loads((self.folder / "label.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+
+    def call(self, **changes) -> None:
+        """Change entries of label.json. Only one thread of one process may at a time; it needs no lock, since nobody trains by it."""
+        write_whole(self.folder / "label.json", json.dumps(self.label | changes).encode())
+
     def write(self, **changes) -> None:
         """Change entries of run.json. Only the process that holds the lock may."""
         self._write_about(self.about | changes)
 
-    def ask_to_stop(self) -> None:
-        (self.folder / "stop").touch()
+    def ask(self, wish: str) -> None:
+        """Ask for a "stop" or a "pause"."""
+        (self.folder / wish).touch()
 
-    def asked_to_stop(self) -> bool:
-        return (self.folder / "stop").exists()
+    def asked(self) -> str | None:
+        """Which of these is asked for; a stop goes before a pause."""
+        return next((wish for wish in ENDS if (self.folder / wish).exists()), None)
+
+    def ask_for_rate(self, factor: float) -> None:
+        write_whole(self.folder / "rate", repr(float(factor)).encode())
+
+    def asked_rate(self) -> float | None:
+        """The multiple of the learning rate that is asked for, None where nobody has asked since it was taken."""
+        try:
+            return float((self.folder / "rate").read_text())
+        except FileNotFoundError:
+            return None
+
+    def take_rate(self) -> float | None:
+        """The same, and take the wish away: whoever trains fulfils it now."""
+        taken = self.folder / "rate.taken"
+        try:
+            os.replace(self.folder / "rate", taken)  # a newer wish that comes just now stays
+            return float(taken.read_text())
+        except FileNotFoundError:
+            return None
 
     def ended(self, state: str, **changes) -> None:
-        """Write the state a run ends in; a wish to stop it is fulfilled."""
+        """Write the state a run ends in; a wish to end it is fulfilled."""
         self.write(state=state, **changes)
-        (self.folder / "stop").unlink(missing_ok=True)
+        for wish in ENDS:
+            (self.folder / wish).unlink(missing_ok=True)
 
     def events(self) -> list[dict]:
         """All reports so far. Left out: a last line cut off by a crash, and what a training that went back did again."""
-        path, events = self.folder / "events.jsonl", []
-        for line in path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []:
-            event = json.loads(line)
-            while events and events[-1]["step"] >= event["step"]:
-                events.pop()
-            events.append(event)
-        return events
+        return standing(Events(self.folder / "events.jsonl").lines())
 
-    def frames(self) -> list[Path]:
-        """The frames' files in the order of their steps."""
-        return sorted((self.folder / "frames").glob("*.npz"))
+    @property
+    def frames(self) -> Frames:
+        return Frames(self.folder / "frames")
 
     # What only the process that trains calls
 
+    def note(self, step: int, seconds: float, values: dict) -> None:
+        Events(self.folder / "events.jsonl").note(step, seconds, values)
+
     def go_on_from(self, step: int) -> None:
         """Forget a report that a crash cut off, and the frames of steps that will be done again."""
-        path = self.folder / "events.jsonl"
-        if path.exists():
-            with open(path, "rb+") as file:
-                file.truncate(file.read().rfind(b"\n") + 1)
-        for frame in self.frames():
-            if int(frame.stem) > step:
-                frame.unlink()
-
-    def note(self, step: int, seconds: float, losses: dict[str, float | None]) -> None:
-        with open(self.folder / "events.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "seconds": round(seconds, 2), **losses}, allow_nan=False) + "\n")
-
-    @torch.no_grad()
-    def frame(self, step: int, model: Trainable, test: Images) -> None:
-        """Keep pictures of fixed latents, reconstructions and codes of fixed test pictures, as the model makes them now."""
-        if not isinstance(model, LatentModel):
-            return
-        some = test.first(MAPPED).to(model.device)
-        y = some.one_hot(slice(0, FIXED)) if model.conditions else None
-        z = torch.from_numpy(latents(0, FIXED, model.latent_shape)).to(model.device)
-        shown = {"samples": to_pixels(model.decode(z, y))}
-        if model.can("encode"):
-            x, every = some.floats(slice(0, FIXED)), some.one_hot(slice(None)) if model.conditions else None
-            shown["reconstructions"] = to_pixels(model.decode(model.encode(x, y), y))
-            shown["codes"] = model.encode(some.floats(slice(None)), every).cpu().numpy().astype(np.float16)
-        content = BytesIO()
-        np.savez_compressed(content, **shown)
-        write_whole(self.folder / "frames" / f"{step:09d}.npz", content.getvalue())
-        if len(frames := self.frames()) > FRAMES:
-            for old in frames[1:-1:2]:
-                old.unlink()
+        Events(self.folder / "events.jsonl").go_on_from(step)
+        self.frames.forget_after(step)
 
     def publish(self, model: Trainable) -> None:
-        save_checkpoint(model, self.folder / "checkpoint", self.about["asked"])
+        """Make the checkpoint of a model; what was said of weights before is taken away."""
+        folder = self.folder / "checkpoint"
+        for path in folder.glob("*.npz"):
+            path.unlink()
+        save_checkpoint(model, folder, self.about["asked"])
 
     def _write_about(self, about: dict) -> None:
         write_whole(self.folder / "run.json", json.dumps(about, indent=2).encode())

@@ -1,23 +1,30 @@
 """Datasets on their way into memory, each in a thread of its own, so that a slow download holds up nobody's training."""
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import torch
 
+from ..checkpoint import Checkpoint, find
+from ..classifier import Classifier
 from ..datasets import Images, dataset
+from ..evaluate import SECOND
 from .recipe import Plan
+
+PATIENCE = 5.0  # seconds that everybody else may have to wait for somebody's pictures
 
 Pair = tuple[Images, Images]  # to train on, to test with
 
 
 class Sets:
-    """The datasets of plans, on one device, loaded when they are first asked for and kept."""
+    """The datasets of plans, on one device, loaded when they are first asked for and kept, and the classifiers of them."""
 
-    def __init__(self, source: Path | None, device: str):
+    def __init__(self, source: Path | None, device: str, checkpoints: Path | None = None):
         self.source, self.device = source, torch.device(device)
         self._sets: dict[tuple, Future[Pair]] = {}
+        self._found = {} if checkpoints is None else find(checkpoints)
+        self._classifiers: dict[tuple, Classifier | None] = {}
         self._told: dict[tuple, str] = {}
 
     def get(self, plan: Plan) -> Pair | None:
@@ -31,6 +38,25 @@ class Sets:
         if self._sets[asked].exception():
             raise self._sets.pop(asked).exception()
         return self._sets[asked].result()
+
+    def now(self, plan: Plan) -> Pair:
+        """Both splits, waited for a few seconds. ValueError where they take longer; otherwise raises what went wrong with loading."""
+        if not (pair := self.get(plan)):
+            wait([self._sets[_asked(plan)]], PATIENCE)
+            pair = self.get(plan)
+        if not pair:
+            raise ValueError(f"{self.progress(plan)} Try again in a moment.")
+        return pair
+
+    def classifier(self, plan: Plan) -> Classifier | None:
+        """The bundled classifier of a plan's pictures; None where there is none that fits, or the plan trains one."""
+        data = dataset(*_asked(plan))
+        wanted = plan.dataset, tuple(plan.model.image_shape), tuple(data.CLASSES)
+        if wanted not in self._classifiers:
+            fitting = (one for one in self._found.values() if _fits(one, *wanted))
+            found = next(fitting, None)
+            self._classifiers[wanted] = found.load().to(self.device) if found else None
+        return self._classifiers[wanted]
 
     def progress(self, plan: Plan) -> str:
         """How far the loading is, in a sentence."""
@@ -47,6 +73,15 @@ class Sets:
             future.set_result((train, test))
         except BaseException as error:  # goes to whoever asks
             future.set_exception(error)
+
+
+def _fits(checkpoint: Checkpoint, name: str, image_shape: tuple[int, ...], classes: tuple[str, ...]) -> bool:
+    """Whether this is a classifier of these pictures, and not one that only measures."""
+    try:
+        return (checkpoint.family is Classifier and checkpoint.about["dataset"] == name and not checkpoint.name.endswith(SECOND)
+                and tuple(checkpoint.config.image_shape) == image_shape and tuple(checkpoint.config.conditions) == classes)
+    except ValueError:  # a folder that is no checkpoint of ours
+        return False
 
 
 def _asked(plan: Plan) -> tuple:

@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
+from torch import nn
 
 from ..checkpoint import write_whole
 from .loop import Diverged, Trainer
@@ -44,6 +45,39 @@ def load_state(folder: Path, trainer: Trainer) -> bool:
         _restore(trainer, tensors, _metadata(content))
         return True
     return False
+
+
+def newest(folder: Path) -> Path | None:
+    """The file of the newest whole state, None where there is none."""
+    return next((path for path in sorted(folder.glob("*.safetensors"), reverse=True)
+                 if path.stem.split("-")[-1] == _digest(path.read_bytes())), None)
+
+
+def fitting(path: Path, model: nn.Module) -> int:
+    """How many of a model's weights (its parameters alone) have the same name and shape in a state."""
+    found = shapes(path)
+    return sum(found.get(f"model/{name}") == tuple(one.shape) for name, one in model.named_parameters())
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of a state's tensors by name; no number is read."""
+    with safe_open(path, "pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  a safetensors file is no dict
+
+
+def begin_with(path: Path, trainer: Trainer) -> None:
+    """Give a trainer that has made no step the weights of another training's state, where names and shapes are the same.
+
+    It learns as from the start otherwise: no step counts, and its optimizers know nothing. Both begin with the averaged weights, which are
+    what was shown of that training.
+    """
+    with safe_open(path, "pt") as file:
+        for module in (trainer.model, trainer.average):
+            own = module.state_dict()
+            for name in file.keys():  # noqa: SIM118
+                part, _, key = name.partition("/")
+                if part == "average" and key in own and tuple(file.get_slice(name).get_shape()) == tuple(own[key].shape):
+                    own[key].copy_(file.get_tensor(name))
 
 
 def _digest(content: bytes) -> str:

@@ -1,58 +1,80 @@
 """One training: a trainer and the run folder that it fills while it is iterated."""
 
 import errno
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from ..checkpoint import FAMILIES
+from ..checkpoint import FAMILIES, Checkpoint, write_whole
+from ..classifier import Classifier
 from ..datasets import Images
+from ..kept import npz
+from . import quick
+from .clock import Clock
+from .frames import Camera, at_once
+from .hand import FEW, Hand, by_hand
 from .lock import Lock
-from .loop import CannotGoOn, Diverged, Progress, Trainer
-from .runs import FRAMES, Run
-from .state import load_state, save_state
+from .loop import REFRESH_ON, CannotGoOn, Diverged, Progress, Trainer
+from .runs import Run
+from .state import begin_with, load_state, save_state
 
 SAVE_EVERY = 10.0  # seconds of training that a crash may lose
 REPORT_EVERY = 0.5  # seconds between lines in events.jsonl
+HEED_EVERY = 0.2  # seconds between looks at the rate that is asked for
 FRAME_SHARE = 0.05  # of the time that frames may cost
-GLIMPSE = 1000  # pictures that buffers are measured on while it runs; the finished model takes more
+EARLY, EARLY_SHARE = 30.0, 0.25  # seconds in which a model changes fastest, and the share of these
+BREATH = 0.1  # seconds of work on a frame after which somebody else may ask for something
+GLIMPSE = 1000  # pictures that buffers are measured on while it runs
+SHORT = 0.3  # seconds that the last frame of a stopped run may take
 
 
 class Training:
     """Iterate to train, step by step; then exactly one of: it finishes, it fails, `stop`, `suspend`.
 
-    After a divergence it goes back to the last saved state once, with half the rate. What it cannot go on from
-    (a second divergence, no memory, a full disk) is written into run.json and raised as CannotGoOn.
-    Making one raises Locked where another process trains this run.
+    A frame that takes long gives the last step again in between, so that whoever iterates can look up. After a divergence it goes back to
+    the last saved state once, with half the rate. What it cannot go on from (a second divergence, no memory, a full disk) is written into
+    run.json and raised as CannotGoOn. Making one raises Locked where another process trains this run. A classifier of the data set tells
+    the classes of samples. state: what run.json says while it is open. thorough: a finished model's buffers are measured on many pictures,
+    which may take seconds.
     """
 
-    def __init__(self, run: Run, images: Images, test: Images | None = None, device: torch.device | str = "cpu"):
-        self.run, self.test, self._states = run, test, run.folder / "state"
+    def __init__(self, run: Run, images: Images, test: Images | None = None, device: torch.device | str = "cpu",
+                 classifier: Classifier | None = None, state: str = "running", thorough: bool = True):
+        self.run, self.test, self.classifier, self._states = run, test, classifier, run.folder / "state"
+        self._measured_on = REFRESH_ON if thorough else GLIMPSE
         self._lock = Lock(run.folder / "lock")
         try:
-            plan = run.plan
-            torch.manual_seed(plan.recipe.seed)
-            self.trainer = Trainer(FAMILIES[plan.family](plan.model), images, plan.recipe, device)
-            resumed = load_state(self._states, self.trainer)
-            lost = not resumed and any(self._states.glob("*.safetensors"))
-            run.go_on_from(self.trainer.step)
-            run.write(state="running", step=self.trainer.step,
-                      why="Both saved states were damaged, so it began again." if lost else "")
-            if not resumed:
-                save_state(self._states, self.trainer)  # so that there is something to go back to
-            events = run.events()
-            self._seconds = events[-1]["seconds"] if events else 0.0
+            self._open(images, device, state)
         except BaseException as error:
             self._lock.release()
             if isinstance(error, OSError) and _disk_full(error):
                 raise CannotGoOn("The disk is full, so the training cannot begin. Free some space and start it again.") from error
             raise
-        self._saved = self._reported = self._seconds  # on the clock that counts seconds of this training only
-        self._next_frame, self._framed = self._seconds, self.trainer.step - 1
+        self._saved = self._reported = self._heeded = self._next_frame = self.clock.seconds
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
+        self._frame_took = 0.0  # seconds, the last one
+
+    def _open(self, images: Images, device: torch.device | str, state: str) -> None:
+        """Make the trainer, and set it to where the run has come."""
+        run, plan, about = self.run, self.run.plan, self.run.about
+        torch.manual_seed(plan.recipe.seed)
+        self.trainer = Trainer(FAMILIES[plan.family](plan.model), images, plan.recipe, device)
+        resumed = load_state(self._states, self.trainer)
+        lost = not resumed and any(self._states.glob("*.safetensors"))
+        if not resumed and (begin := run.folder / "begin" / "state.safetensors").exists():
+            begin_with(begin, self.trainer)
+        self.trainer.rate_factor = about.get("rate_factor", self.trainer.rate_factor)
+        run.go_on_from(self.trainer.step)
+        run.write(state=state, step=self.trainer.step, why="Both saved states were damaged, so it began again." if lost else "")
+        if not resumed:
+            save_state(self._states, self.trainer)  # so that there is something to go back to
+        self.camera = Camera(self.test, self.classifier) if self.test is not None else None
+        if self.camera and not (run.folder / "fixed.npz").exists():
+            write_whole(run.folder / "fixed.npz", npz(self.camera.fixed()))
+        events = run.events()
+        self.clock = Clock(events[-1]["seconds"] if events else 0.0)  # counts seconds of this training only
 
     def __iter__(self) -> Iterator[Progress]:
         """Train to the end. Leave the loop at any step, and go on with a new one."""
@@ -60,11 +82,11 @@ class Training:
             yield from self._steps()
             self._end("finished")
 
-    def stop(self) -> None:
-        """Save, and end as stopped, with a checkpoint of the averaged model as it is now."""
+    def stop(self, state: str = "stopped") -> None:
+        """Save, and end as stopped (or paused), with a checkpoint of the averaged model as it is now."""
         with self._told():
             self._save_finite()
-            self._end("stopped")
+            self._end(state)
 
     def suspend(self) -> None:
         """Save, but let run.json say that it is running: whoever finds it so goes on with it."""
@@ -72,6 +94,22 @@ class Training:
             self._save_finite()
         finally:
             self._lock.release()
+
+    def by_hand(self, players: list[str], rate: float | None, few: int = FEW) -> Hand:
+        """Make one step by hand (see `hand.by_hand`), save it, and end in the state that the run was opened in."""
+        state = self.run.about["state"]
+        try:
+            hand = by_hand(self.trainer, players, rate, few)
+            save_state(self._states, self.trainer)
+        except Exception:
+            self._lock.release()
+            raise
+        with self._told():
+            losses = {name if len(hand.parts) == 1 else f"{player} {name}": value
+                      for player, parts in hand.parts.items() for name, value in parts.items()}
+            self.run.note(hand.step, self.clock.seconds, {n: v if abs(v) < float("inf") else None for n, v in losses.items()})
+            self._end(state)
+        return hand
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -81,7 +119,7 @@ class Training:
         except Exception as error:
             why = _in_words(error, self.trainer.step)
             try:
-                self.run.write(state="stopped" if _disk_full(error) else "failed", why=why, step=self.trainer.step)
+                self.run.write(state="paused" if _disk_full(error) else "failed", why=why, step=self.trainer.step)
             except OSError as second:
                 if not _disk_full(second):
                     raise
@@ -95,43 +133,69 @@ class Training:
             yield from self._kept_steps()
         except Diverged as error:
             self._go_back()
-            self.trainer.rate_factor /= 2
-            self.run.write(why=f"{error} It went back to step {self.trainer.step} and goes on with half the rate.")
+            why = f"{error} It went back to step {self.trainer.step} and goes on with half the rate."
+            self._set_rate(self.trainer.rate_factor / 2, why)
+            self.run.write(why=why)
         else:
             return
         yield from self._kept_steps()
 
     def _kept_steps(self) -> Iterator[Progress]:
         """The trainer's steps, reported, framed and saved when it is time."""
-        began = time.monotonic() - self._seconds
-        for progress in self.trainer:
-            for name, value in progress.losses.items():
-                self._sums[name] = self._sums.get(name, 0) + value
-            self._count += 1
-            self._seconds = time.monotonic() - began
-            if self._seconds - self._reported > REPORT_EVERY:
-                self._report()
-            if self._seconds >= self._next_frame and progress.step - self._framed >= self.trainer.recipe.steps / FRAMES:
-                self._frame(began)
-            if self._seconds - self._saved > SAVE_EVERY:
-                save_state(self._states, self.trainer)
-                self._saved = self._seconds = time.monotonic() - began
-            yield progress
-            began = time.monotonic() - self._seconds  # the time in between was spent by others
-        save_state(self._states, self.trainer)
+        with self.clock:
+            if self.trainer.step == 0:
+                yield from self._frame_if_due(Progress(0, {}))
+            for progress in self.trainer:
+                for name, value in progress.losses.items():
+                    self._sums[name] = self._sums.get(name, 0) + value
+                self._count += 1
+                if self.clock.seconds - self._heeded > HEED_EVERY:
+                    self._heed()
+                if self.clock.seconds - self._reported > REPORT_EVERY:
+                    self._report()
+                yield from self._frame_if_due(progress)
+                if self.clock.seconds - self._saved > SAVE_EVERY:
+                    save_state(self._states, self.trainer)
+                    self._saved = self.clock.seconds
+                with self.clock.stopped():  # the time in between is spent by others
+                    yield progress
+            save_state(self._states, self.trainer)
+
+    def _heed(self) -> None:
+        """Fulfil a wish for another rate."""
+        self._heeded = self.clock.seconds
+        if (factor := self.run.take_rate()) is not None:
+            self._set_rate(factor, f"The learning rate is {factor:.3g} times the planned one from here.")
+
+    def _set_rate(self, factor: float, note: str) -> None:
+        self.trainer.rate_factor = factor
+        self.run.write(rate_factor=factor)
+        self.run.note(self.trainer.step, self.clock.seconds, {"rate_factor": factor, "note": note})
 
     def _report(self) -> None:
         means = {name: float(value) / self._count for name, value in self._sums.items()}
         if means:
-            self.run.note(self.trainer.step, self._seconds, {n: v if abs(v) < float("inf") else None for n, v in means.items()})
-        self._reported, self._sums, self._count = self._seconds, {}, 0
+            self.run.note(self.trainer.step, self.clock.seconds, {n: v if abs(v) < float("inf") else None for n, v in means.items()})
+        self._reported, self._sums, self._count = self.clock.seconds, {}, 0
 
-    def _frame(self, began: float) -> None:
-        if self.test is not None:
-            self.run.frame(self.trainer.step, self.trainer.snapshot(GLIMPSE), self.test)
-        cost = time.monotonic() - began - self._seconds
-        self._seconds += cost
-        self._next_frame, self._framed = self._seconds + cost / FRAME_SHARE, self.trainer.step
+    def _frame_if_due(self, progress: Progress) -> Iterator[Progress]:
+        """Keep a frame where it is time for one."""
+        began = breathed = self.clock.seconds
+        if began < self._next_frame or self.camera is None:
+            return
+        pieces = self.camera.take(self.trainer.snapshot(GLIMPSE))
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                self.run.frames.keep(progress.step, end.value)
+                break
+            if self.clock.seconds - breathed > BREATH:
+                with self.clock.stopped():
+                    yield progress
+                breathed = self.clock.seconds
+        self._frame_took = self.clock.seconds - began
+        self._next_frame = self.clock.seconds + self._frame_took / (EARLY_SHARE if self.clock.seconds < EARLY else FRAME_SHARE)
 
     def _save_finite(self) -> None:
         """Save the state; where it is not finite, go back to the last one that was."""
@@ -147,19 +211,22 @@ class Training:
         self._sums, self._count = {}, 0
 
     def _end(self, state: str) -> None:
-        """Report, publish and say so. A finished run measures its buffers on more pictures and keeps a last frame."""
+        """Report, publish and say so, with a last frame where that is no matter of seconds."""
         self._report()
-        done = state == "finished"
-        model = self.trainer.snapshot() if done else self.trainer.snapshot(GLIMPSE)
+        model, done = self.trainer.snapshot(self._measured_on if state == "finished" else GLIMPSE), state == "finished"
         self.run.publish(model)
-        if done and self.test is not None:
-            self.run.frame(self.trainer.step, model, self.test)
-        self.run.ended(state, step=self.trainer.step)
+        if self.camera:
+            quick.keep_atlas(Checkpoint(self.run.folder / "checkpoint"), model, self.test, self.classifier)
+            if done:
+                quick.keep_samplers(Checkpoint(self.run.folder / "checkpoint"), model, self.trainer.images)
+            if done or self._frame_took < SHORT:
+                self.run.frames.keep(self.trainer.step, at_once(self.camera.take(model)))
+        self.run.ended(state, step=self.trainer.step, seconds=round(self.clock.seconds, 2))
         self._lock.release()
 
 
 def _disk_full(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _in_words(error: Exception, step: int) -> str:

@@ -1,4 +1,4 @@
-"""The worker process, which trains the runs of several people in turns: python -m genmodels.train.turns RUNS --data FOLDER
+"""The worker process, which trains the runs of several people in turns: python -m genmodels.train.turns RUNS --data FOLDER --checkpoints FOLDER
 
 It learns everything from the run folders and writes everything there. It leaves, with all runs saved and still
 marked as running, when its standard input ends (the server closed it or died), or at SIGTERM; the next worker goes on.
@@ -16,26 +16,32 @@ from pathlib import Path
 
 import torch
 
+from .bell import Bell
+from .desk import Desk
+from .errands import Errands
 from .lock import Lock, Locked
 from .loop import CannotGoOn, Progress
-from .queue import UNFINISHED, Queue
-from .runs import Run
+from .queue import Queue
+from .runs import ENDS, UNFINISHED, Run
 from .sets import Sets
 from .training import Training
 
-SLICE = 2.0  # seconds that one owner trains before the next one does
+SLICE = 2.0  # seconds that one owner trains before the next one does, where there are few
+ROUND, SHORTEST = 5.0, 0.5  # seconds in which everybody should have had a turn, and the shortest turn
 GLANCE = 0.2  # seconds between looks at what others ask for
 TELL_EVERY = 1.0  # seconds between two sentences about pictures on their way
 DEATHS = 3  # times a run may take the process down with it before it is given up
 
 
 class Worker:
-    def __init__(self, folder: Path, data: Path | None, device: str, leaving: threading.Event):
-        self.queue, self.data, self.device, self.leaving = Queue(folder), data, device, leaving
+    def __init__(self, folder: Path, data: Path | None, device: str, leaving: threading.Event, checkpoints: Path | None = None):
+        self.queue, self.device, self.leaving = Queue(folder), device, leaving
         self.turns: dict[str, tuple[Training, Iterator[Progress]]] = {}  # by owner; the first one is next
         self.unsaid: dict[str, tuple[Run, str]] = {}  # runs that paused because not even their run.json could be written
         self.awaited: dict[str, tuple[float, str]] = {}  # runs whose pictures are on their way: when and what their run.json was told
-        self._sets = Sets(data, device)
+        self._sets = Sets(data, device, checkpoints)
+        self._errands, self._bell = Errands(folder), Bell(folder)
+        self._desk = Desk(Path(folder), self._sets, device)
         self._turn = Path(folder) / ".turn"  # names the run being trained: where the process dies, it is the suspect
 
     def serve(self) -> None:
@@ -43,6 +49,9 @@ class Worker:
         self._blame()
         while not self.leaving.is_set():
             self._look()
+            if self._errands.waiting():
+                self._suspect(None)
+                self._errands.serve(self._desk.tasks)
             if self.turns:
                 owner = next(iter(self.turns))
                 training, steps = self.turns.pop(owner)
@@ -54,24 +63,25 @@ class Worker:
                 self.leaving.wait(GLANCE / 2)
         for training, _ in self.turns.values():
             try:
-                training.suspend()
-            except OSError as error:  # the state saved before is there to go on from
+                wish = training.run.asked()
+                training.stop(ENDS[wish]) if wish else training.suspend()
+            except (CannotGoOn, OSError) as error:  # the state saved before is there to go on from
                 self._explain(training.run, str(error))
         self._suspect(None)
 
     def _slice(self, training: Training, steps: Iterator[Progress]) -> bool:
         """Train for a slice; whether there is more to do. It ends early where anybody asks for something."""
-        end = time.monotonic() + SLICE
+        end = time.monotonic() + (min(SLICE, max(SHORTEST, ROUND / len(self.turns))) if self.turns else SLICE)
         glance = time.monotonic() + GLANCE
         try:
             for _ in steps:
                 now = time.monotonic()
-                if training.run.asked_to_stop():
-                    training.stop()
+                if wish := training.run.asked():
+                    training.stop(ENDS[wish])
                     return False
                 if now > glance:
                     glance = now + GLANCE
-                    if self.leaving.is_set() or any(other.run.asked_to_stop() for other, _ in self.turns.values()):
+                    if self.leaving.is_set() or self._bell.heard() or any(other.run.asked() for other, _ in self.turns.values()):
                         return True
                 if now > end:
                     return True
@@ -80,10 +90,12 @@ class Worker:
         return False
 
     def _look(self) -> None:
-        """Fulfil wishes to stop, and let every owner's oldest run begin."""
+        """Fulfil wishes to stop or pause, and let every owner's oldest run begin."""
+        self._bell.heard()
         for name, (run, why) in list(self.unsaid.items()):
             try:
-                run.ended("stopped", why=why)
+                if run.folder.exists():
+                    run.ended("paused", why=why)
                 del self.unsaid[name]
             except OSError:
                 continue  # still no room; the next look tries again
@@ -92,19 +104,25 @@ class Worker:
         for run, about in self.queue.unfinished():
             if run.name in self.unsaid:
                 continue
-            if run.asked_to_stop():
-                self._stop(run, trained.get(run.name))
+            if wish := run.asked():
+                self._stop(run, trained.get(run.name), ENDS[wish])
             elif about["owner"] not in {*self.turns, *waiting} and not self.leaving.is_set():
                 self._begin(run, about)
                 waiting |= {about["owner"]} if run.name in self.awaited else set()
 
-    def _stop(self, run: Run, owner: str | None) -> None:
+    def _stop(self, run: Run, owner: str | None, state: str) -> None:
         self.awaited.pop(run.name, None)
         try:
-            if owner is None:
-                run.ended("stopped")
-            else:
-                self.turns.pop(owner)[0].stop()
+            if owner is not None:
+                self.turns.pop(owner)[0].stop(state)
+                return
+            lock = Lock(run.folder / "lock")
+            try:
+                run.ended(state)
+            finally:
+                lock.release()
+        except Locked:
+            return  # another process trains it, or the server has just ended it
         except (CannotGoOn, OSError) as error:
             self._explain(run, str(error))
 
@@ -121,7 +139,7 @@ class Worker:
                 self._await(run, self._sets.progress(plan))
                 return
             self.awaited.pop(run.name, None)
-            training = Training(run, *images, self.device)
+            training = Training(run, *images, self.device, self._sets.classifier(plan), thorough=False)
             if about.get("deaths") and training.trainer.step > about.get("step", 0):
                 run.write(deaths=0)  # it got on since it began the last time, so it is not what kills the process
         except Locked:
@@ -150,7 +168,8 @@ class Worker:
             if run.about["state"] in UNFINISHED:
                 run.ended("failed", why=why)
         except OSError:
-            self.unsaid[run.name] = run, why
+            if run.folder.exists():  # else it was deleted just now
+                self.unsaid[run.name] = run, why
 
     def _suspect(self, name: str | None) -> None:
         """Name the run that is trained now, and those whose pictures are being loaded."""
@@ -172,6 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m genmodels.train.turns")
     parser.add_argument("runs", type=Path)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--checkpoints", type=Path, help="where classifiers lie, which tell the classes of samples")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
     leaving = threading.Event()
@@ -187,7 +207,7 @@ def main() -> None:
         except Locked:  # the worker of a server that died is still saving, or another server's worker serves this folder
             leaving.wait(GLANCE)
             continue
-        Worker(args.runs, args.data, args.device, leaving).serve()
+        Worker(args.runs, args.data, args.device, leaving, args.checkpoints).serve()
         lock.release()
 
 

@@ -1,134 +1,279 @@
-"""The server's side of the worker process: start, stop and list the trainings of people, keep the process alive."""
+"""The server's side of training: start, steer, look at and delete the trainings of people, while one worker process trains them."""
 
 import hashlib
-import json
-import os
 import re
 import secrets
-import subprocess
-import sys
+import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..checkpoint import FAMILIES, NAME
-from ..models import Trainable
+from . import caps
+from .bell import Bell
+from .caps import Refused
+from .errands import Errands
+from .estimates import Estimates
 from .lock import Lock, Locked
-from .queue import UNFINISHED, Queue
-from .recipe import Plan, plan_from
-from .runs import Run
+from .process import Keeper
+from .queue import Queue
+from .recipe import Plan
+from .rows import Rows
+from .runs import ENDS, LONGEST_TITLE, UNFINISHED, Run
+from .state import fitting, newest
 
-PER_OWNER = 3  # unfinished runs: one is trained, two wait
-OWNERS = 16  # who train at the same time, each with a model in memory
-MOST_STEPS = 200_000  # updates that one run may ask for
-MOST_PARAMETERS = 4_000_000  # all of them are saved every few seconds, several times
-MOST_WORK = {"cpu": 5e10, "cuda": 5e12}  # floating-point operations of one update, which nobody can interrupt; about a second
 TERM_AFTER, KILL_AFTER = 0.8, 3.0  # seconds after which a stop is no longer a request
-CLOSE_WITHIN = 8.0  # seconds that the worker has to save everything when the server goes
-
-
-class Refused(ValueError):
-    """The service does not start this training; the message says why and when it would."""
+HAND_WITHIN = 20.0  # seconds that a step by hand may take, the worker's beginning included
+FACTORS = 0.01, 10.0  # of the learning rate
 
 
 class Service:
     """Trainings of many people below one folder, one worker process per device.
 
-    The worker begins with the first look (`list` or `start`) or where an earlier server left runs behind, and is
-    begun again whenever it dies. Owners are tokens; only their hash is written down. Pages read the run folders.
+    The worker begins with the first look or where an earlier server left runs behind, and is begun again whenever it dies. Owners are
+    tokens; only their hash is written down. Every method that takes a name and an owner raises LookupError, in words, where the run is not
+    theirs, and Refused or ValueError for what cannot be. data: a folder with mnist.npz and others; without it pictures come from the Hub.
+    checkpoints: where classifiers lie, which tell the classes of samples.
     """
 
-    def __init__(self, runs_folder: Path, data: Path | None = None, device: str | None = None):
-        self.folder, self.data = Path(runs_folder), data
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(self, runs_folder: Path, data: Path | None = None, device: str | None = None, checkpoints: Path | None = None):
+        self.folder, self.device = Path(runs_folder), device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._queue = Queue(self.folder)
+        more = [word for flag, path in (("--data", data), ("--checkpoints", checkpoints)) if path for word in (flag, str(Path(path).resolve()))]
+        self.keeper = Keeper(str(self.folder.resolve()), "--device", self.device, *more)
+        self._queue, self._rows, self._bell, self._errands = Queue(self.folder), Rows(), Bell(self.folder), Errands(self.folder)
+        self._estimates = Estimates(self._ask, self.device, fetch=data is not None)
         self._guard = threading.RLock()
-        self._closed = threading.Event()
-        self._process: subprocess.Popen | None = None
         if self._queue.unfinished():
-            self._warm()
+            self.keeper.warm()
 
-    def start(self, plan: Plan, owner: str) -> Run:
-        """Ask for a training. Refused or ValueError say in a sentence what is too much or does not fit."""
-        plan = plan_from(json.loads(json.dumps(plan.to_json())))  # a form can be forged: every range is checked here
-        if plan.recipe.steps > MOST_STEPS:
-            raise Refused(f"A training here may take {MOST_STEPS:,} steps at most, not {plan.recipe.steps:,}.")
-        _check_size(plan, MOST_WORK[self.device])
-        me = _hidden(owner)
+    # To look at
+
+    def rows(self, owner: str) -> list[dict]:
+        """One's runs, oldest first, each as `Rows.row` says."""
+        self.keeper.warm()
+        me = hidden(owner)
         with self._guard:
-            unfinished = self._queue.unfinished()
-            mine = [about for _, about in unfinished if about["owner"] == me]
-            if len(mine) >= PER_OWNER:
-                raise Refused("One of your trainings runs and two wait already. Stop one, or start this one when the first is done.")
-            if not mine and len({about["owner"] for _, about in unfinished}) >= OWNERS:
-                raise Refused(f"{OWNERS} people are training here already. Please try again when one of them is done.")
-            run = Run.create(self.folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)[:60]}-{plan.family}-{secrets.token_hex(4)}", plan, me)
-        self._warm()
-        return run
+            runs, unfinished = self._queue.runs(me), self._queue.unfinished()
+            place = {run.name: ahead for ahead, run in enumerate(run for run, about in unfinished if about["owner"] == me)}
+            sharing = len({about["owner"] for _, about in unfinished})
+            return [self._rows.row(run, about, place.get(run.name, 0), sharing) for run, about in runs]
+
+    def row(self, name: str, owner: str) -> dict:
+        """One of these."""
+        run = self.find(name, owner)
+        return next((row for row in self.rows(owner) if row["name"] == run.name), None) or _none_called(name)
+
+    def may(self, owner: str) -> bool | str:
+        """Whether one may start another run: True, or a sentence that says why not."""
+        try:
+            self._check_place(hidden(owner))
+        except Refused as error:
+            return str(error)
+        return True
+
+    def news(self, name: str, owner: str, events: int = 0, frames: int = -1) -> dict:
+        """What `Rows.news` says, with the run's row."""
+        run = self.find(name, owner)
+        with self._guard:
+            news = self._rows.news(run, events, frames)
+        return {"row": self.row(name, owner)} | news
+
+    def frame(self, name: str, owner: str, step: int) -> dict[str, np.ndarray]:
+        """The arrays of a frame (see `Camera.take`), with the labels of its codes. LookupError where it is gone."""
+        run = self.find(name, owner)
+        return run.frames.read(step) | {"labels": self.fixed(name, owner)["labels"]}
+
+    def fixed(self, name: str, owner: str) -> dict[str, np.ndarray]:
+        """What all frames share (see `Camera.fixed`). LookupError where the training has not begun yet."""
+        try:
+            with np.load(self.find(name, owner).folder / "fixed.npz", allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays.files}
+        except FileNotFoundError:
+            raise LookupError("This training has not begun, so it has no pictures yet.") from None
+
+    def open_to(self, name: str, owner: str | None) -> bool:
+        """Whether this person may use the model of a run: its owner may, and everybody while it is shared. False where there is no run."""
+        run = self._run(name)
+        try:
+            about = run.about if run else {}
+        except (OSError, ValueError):  # deleted just now
+            return False
+        mine = owner is not None and about.get("owner") == hidden(owner)
+        return bool(about.get("owner")) and (mine or bool(run.label.get("shared")))
 
     def find(self, name: str, owner: str) -> Run:
         """One's own run by name. LookupError where there is none, or it is somebody else's."""
-        run = Run(self.folder / name) if isinstance(name, str) and NAME.fullmatch(name) else None
-        if run is None or not (run.folder / "run.json").exists() or run.about.get("owner") != _hidden(owner):
-            raise LookupError(f"You have no training called {name!r:.80}.")
+        run = self._run(name)
+        try:
+            if run is not None and run.about.get("owner") == hidden(owner):
+                return run
+        except FileNotFoundError:
+            pass
+        return _none_called(name)
+
+    def estimate(self, plan: Plan, owner: str) -> dict:
+        """How long a training would take here alone, measured; {"problem": sentence} for one that would be refused."""
+        self.keeper.warm()
+        me, unfinished = hidden(owner), [about for _, about in self._queue.unfinished()]
+        standing = {"sharing": len({about["owner"] for about in unfinished}), "ahead": sum(about["owner"] == me for about in unfinished)}
+        try:
+            return self._estimates.of(caps.checked(plan, self.device)) | standing
+        except ValueError as error:
+            return {"problem": str(error)} | standing
+
+    # To begin
+
+    def start(self, plan: Plan, owner: str, title: str = "", group: str = "") -> Run:
+        """Ask for a training."""
+        return self._create(caps.checked(plan, self.device), owner, title, group)
+
+    def fork(self, name: str, owner: str, title: str = "", plan: Plan | None = None) -> Run:
+        """A new run that begins with the weights of this one, as far as their shapes are the same; its plan may differ."""
+        parent = self.find(name, owner)
+        plan = caps.checked(plan or parent.plan, self.device)
+        if not (path := newest(parent.folder / "state")):
+            raise Refused("That training has not begun, so there are no weights to begin with. Wait for its first picture.")
+        with torch.device("meta"):
+            fits = fitting(path, FAMILIES[plan.family](plan.model))
+        if not fits:
+            raise Refused("None of that training's weights fits this plan. Keep the family, and the sizes of its layers.")
+        return self._create(plan, owner, title or f"{parent.label.get('title', name)}, again", parent.label.get("group", ""), parent=parent, state=path)
+
+    def _create(self, plan: Plan, owner: str, title: str, group: str, parent: Run | None = None, state: Path | None = None) -> Run:
+        me, title, group = hidden(owner), _said(title, "title"), _said(group, "group")
+        name = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', plan.dataset)[:50].strip('-.')}-{plan.family}-{secrets.token_hex(8)}"
+        with self._guard:
+            self._check_place(me)
+            folder = self.folder / name
+            if state:
+                (folder / "begin").mkdir(parents=True)
+                shutil.copyfile(state, folder / "begin" / "state.safetensors")  # before there is a run.json that somebody might begin
+            run = Run.create(folder, plan, me, title or f"{plan.family} of {plan.dataset}", group, parent.name if parent else "")
+        self._ring()
         return run
+
+    # To steer
 
     def stop(self, name: str, owner: str) -> None:
         """Stop a run, saved as far as it came; a worker that does not listen within seconds is ended and begun again.
 
         RuntimeError where a process that is not ours holds on to the run.
         """
-        run = self.find(name, owner)
-        if run.about["state"] not in UNFINISHED:
-            return
-        run.ask_to_stop()
-        asked = time.monotonic()
-        self._warm()
-        with self._guard:
-            process = self._process
-        if self._stopped(run, asked + TERM_AFTER):
-            return
-        process.terminate()
-        if self._stopped(run, asked + KILL_AFTER):
-            return
-        process.kill()
-        process.wait()
-        if not self._stopped(run, time.monotonic() + TERM_AFTER):
-            raise RuntimeError(f"{name} could not be stopped: another program trains it.")
+        self._end(self.find(name, owner), "stop")
 
-    def list(self, owner: str) -> list[dict]:
-        """One's runs, oldest first: name, state, why, step, steps, ahead (own runs before it), sharing (people who take turns)."""
-        self._warm()
+    def pause(self, name: str, owner: str) -> None:
+        """The same, but as paused: it gives up its place in the turns, and goes on exactly where it was when it is resumed."""
+        self._end(self.find(name, owner), "pause")
+
+    def resume(self, name: str, owner: str) -> None:
+        """Let a run that was paused or stopped, or has failed, go on to the end of its plan. It stands in line again."""
+        self._go_on(self.find(name, owner), lambda about: about["asked"])
+
+    def more(self, name: str, owner: str, steps: int) -> None:
+        """Let a run that was stopped or is finished go on for so many steps from here, which are a stage like its last one."""
+        if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= caps.MOST_STEPS:
+            raise Refused(f"More steps are a whole number from 1 to {caps.MOST_STEPS:,}.")
+        self._go_on(self.find(name, owner), lambda about: _longer(about, steps))
+
+    def rate(self, name: str, owner: str, factor: float) -> None:
+        """Multiply the planned learning rate by this from now on, also of a run that goes on later."""
+        if not isinstance(factor, int | float) or isinstance(factor, bool) or not FACTORS[0] <= factor <= FACTORS[1]:
+            raise Refused(f"The learning rate can be multiplied by {FACTORS[0]} to {FACTORS[1]:.0f}.")
+        self.find(name, owner).ask_for_rate(factor)
+
+    def hand(self, name: str, owner: str, players: list[str] | None = None, rate: float | None = None) -> dict:
+        """One training step by hand on a paused or stopped run, saved: only these players learn (none: all of its stage), from 16 pictures.
+
+        "quantities": in order, [{"player", "name", "kind": "picture" or "numbers", "values"}] with uint8 [B, H, W, C] or float32 [B, K];
+        "parts" and "after": each player's losses before and after, of the same pictures and noise; "update": by player the norms of
+        "gradient" and "change", and the "rate"; "step": after it. rate: a learning rate instead of the planned one.
+        """
+        run = self.find(name, owner)
+        if rate is not None and not (isinstance(rate, int | float) and 0 < rate <= 1):
+            raise Refused("A learning rate is a number above 0 and at most 1.")
+        if players and not (isinstance(players, list | tuple) and all(isinstance(player, str) for player in players)):
+            raise Refused("Players are named in a list.")
+        said, arrays = self._ask("hand", {"name": run.name, "players": list(players or []), "rate": rate}, HAND_WITHIN)
+        shape = tuple(run.plan.model.image_shape)
+        quantities = [_quantity(player, quantity, arrays[f"{number:03d}"], shape) for number, (player, quantity) in enumerate(said["quantities"])]
+        return said | {"quantities": quantities}
+
+    def rename(self, name: str, owner: str, title: str) -> None:
+        run, title = self.find(name, owner), _said(title, "title")
+        if not title:
+            raise Refused("A title needs at least one letter.")
         with self._guard:
-            runs, sharing = self._queue.runs(_hidden(owner)), len({about["owner"] for _, about in self._queue.unfinished()})
-        rows, ahead = [], 0
-        for run, about in runs:
-            rows.append({"name": run.name, "state": about["state"], "why": about["why"], "step": about.get("step", 0),
-                         "steps": sum(stage["steps"] for stage in about["asked"]["recipe"]["stages"]), "ahead": 0, "sharing": sharing})
-            if about["state"] in UNFINISHED:
-                rows[-1]["ahead"] = ahead
-                ahead += 1
-        return rows
+            run.call(title=title)
+
+    def share(self, name: str, owner: str, shared: bool) -> None:
+        """Let everybody who knows its name use a run's model, or nobody else any more."""
+        run = self.find(name, owner)
+        with self._guard:
+            run.call(shared=bool(shared))
+
+    def delete(self, name: str, owner: str) -> None:
+        """Remove a run and all that it has made; one that is trained is stopped first."""
+        run = self.find(name, owner)
+        self._end(run, "stop")
+        with self._held(run):
+            (run.folder / "run.json").unlink()
+            shutil.rmtree(run.folder, ignore_errors=True)
+        self._rows.forget(run)
 
     def close(self) -> None:
         """Save everything and let the worker go; its runs go on with the next service on this folder."""
-        self._closed.set()
-        with self._guard:
-            process = self._process
-        if process is None:
-            return
-        process.stdin.close()
-        try:
-            process.wait(CLOSE_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        self.keeper.close()
 
-    def _stopped(self, run: Run, until: float) -> bool:
+    # How that is done
+
+    def _run(self, name: str) -> Run | None:
+        run = Run(self.folder / name) if isinstance(name, str) and NAME.fullmatch(name) else None
+        return run if run and (run.folder / "run.json").exists() else None
+
+    def _check_place(self, owner: str) -> None:
+        caps.check_place([about for _, about in self._queue.unfinished()], len(self._queue.runs(owner)), owner, self.folder)
+
+    def _go_on(self, run: Run, plan) -> None:
+        """Put a run in line again, with what `plan` makes of its run.json."""
+        with self._guard, self._held(run):
+            about = run.about
+            if about["state"] in UNFINISHED:
+                return
+            asked = plan(about)
+            if about.get("step", 0) >= sum(stage["steps"] for stage in asked["recipe"]["stages"]):
+                raise Refused("This training has come to its end. Give it more steps to let it go on.")
+            unfinished = [about for _, about in self._queue.unfinished()]
+            caps.check_place(unfinished, 0, about["owner"], self.folder)
+            for wish in ENDS:
+                (run.folder / wish).unlink(missing_ok=True)
+            run.write(asked=asked, state="waiting", queued=time.time(), why="", deaths=0)
+        self._ring()
+
+    def _end(self, run: Run, wish: str) -> None:
+        """Bring a run to the state that a wish asks for, within seconds."""
+        if run.about["state"] not in UNFINISHED:
+            return
+        run.ask(wish)
+        asked = time.monotonic()
+        self._ring()
+        process = self.keeper.process
+        if self._ended(run, wish, asked + TERM_AFTER):
+            return
+        process.terminate()
+        if self._ended(run, wish, asked + KILL_AFTER):
+            return
+        process.kill()
+        process.wait()
+        if not self._ended(run, wish, time.monotonic() + TERM_AFTER):
+            raise RuntimeError(f"{run.name} could not be stopped: another program trains it.")
+
+    def _ended(self, run: Run, wish: str, until: float) -> bool:
         """Whether the run ends before the time is over. One that no process holds is ended here."""
         while run.about["state"] in UNFINISHED and time.monotonic() < until:
             try:
@@ -137,64 +282,75 @@ class Service:
                 time.sleep(0.02)
                 continue
             if run.about["state"] in UNFINISHED:
-                run.write(state="stopped")  # its wish to stop stays, for a worker that is about to begin it
+                run.write(state=ENDS[wish])  # the wish stays, for a worker that is about to begin it
+                if (run.folder / "state").exists():  # there is something that nobody made a checkpoint of
+                    self._errands.leave("publish", {"name": run.name})
             lock.release()
         return run.about["state"] not in UNFINISHED
 
-    def _warm(self) -> None:
-        """Begin the worker process, and watch over it, where there is none."""
-        with self._guard:
-            if self._process is None and not self._closed.is_set():
-                self._process = self._spawn()
-                threading.Thread(target=self._watch, daemon=True).start()
-
-    def _spawn(self) -> subprocess.Popen:
-        command = [sys.executable, "-m", "genmodels.train.turns", str(self.folder.resolve()), "--device", self.device]
-        command += ["--data", str(Path(self.data).resolve())] if self.data else []
-        package = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
-        return subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": paths})
-
-    def _watch(self) -> None:
-        """Begin the worker again whenever it dies, more and more slowly if it dies at once."""
-        pause = 0.5
+    @contextmanager
+    def _held(self, run: Run) -> Iterator[None]:
+        """With the run's lock, as soon as whoever has it is done."""
+        end = time.monotonic() + KILL_AFTER
         while True:
-            began = time.monotonic()
-            self._process.wait()
-            pause = 0.5 if time.monotonic() - began > 30 else min(2 * pause, 30)
-            if self._closed.wait(pause):
-                return
-            with self._guard:
-                if self._closed.is_set():
-                    return
-                self._process = self._spawn()
+            try:
+                lock = Lock(run.folder / "lock")
+                break
+            except Locked:
+                if time.monotonic() > end:
+                    raise Refused("This training is busy just now. Please try again in a moment.") from None
+                time.sleep(0.02)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _ask(self, kind: str, values: dict, within: float) -> tuple[dict, dict[str, np.ndarray]]:
+        self.keeper.warm()
+        return self._errands.ask(kind, values, within, self._bell.ring)
+
+    def _ring(self) -> None:
+        self._bell.ring()
+        self.keeper.warm()
 
 
-def _check_size(plan: Plan, most_work: float) -> None:
-    """Refused where a net or an update is too large: a stop, and everybody else's turn, wait until an update is done."""
-    family = FAMILIES[plan.family]
-    with torch.device("meta"):
-        parameters = sum(p.numel() for p in family(plan.model).parameters())
-    if parameters > MOST_PARAMETERS:
-        raise Refused(f"A net that is trained here may have {MOST_PARAMETERS:,} parameters, not {parameters:,}. Fewer channels or blocks help.")
-    work = _work_per_picture(family(plan.model)) * plan.recipe.batch
-    if work > most_work:
-        raise Refused(f"One update of this training takes {work / 1e9:.3g} billion operations; here it may take {most_work / 1e9:.3g}. "
-                      "A smaller batch or a smaller net helps.")
-
-
-def _work_per_picture(model: Trainable) -> float:
-    """Floating-point operations of an update of all players for each picture of the batch, counted while two go through."""
-    x = torch.zeros(2, *model.image_shape)
-    y = torch.zeros(2, len(model.conditions)) if model.conditions else None
-    with FlopCounterMode(display=False) as counter:
-        for player in model.players():
-            model.loss(x, y, player)["loss"].backward()
-    return counter.get_total_flops() / len(x)
-
-
-def _hidden(owner: str) -> str:
+def hidden(owner: str) -> str:
     """What is kept of an owner's token: enough to know it again, too little to use it."""
     if not isinstance(owner, str) or not owner:
         raise ValueError("A training needs an owner: a random token that the browser keeps.")
     return hashlib.sha256(owner.encode()).hexdigest()[:16]
+
+
+def _none_called(name) -> None:
+    raise LookupError(f"You have no training called {name!r:.80}.")
+
+
+def _said(text: str, what: str) -> str:
+    """A title or a group as it is kept: one line, not too long."""
+    if not isinstance(text, str) or len(text) > 4 * LONGEST_TITLE:
+        raise Refused(f"A {what} is a text of at most {LONGEST_TITLE} letters.")
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:LONGEST_TITLE]
+
+
+def _longer(about: dict, steps: int) -> dict:
+    """A plan, as JSON, that ends where a run has come, and goes on from there with a stage like its last one."""
+    asked, done, stages = about["asked"], about.get("step", 0), []
+    for stage in asked["recipe"]["stages"]:
+        if done > 0:
+            stages.append(stage | {"steps": min(done, stage["steps"])})
+            done -= stage["steps"]
+    like = stages[-1] if stages else asked["recipe"]["stages"][0]
+    if like["method"] == "closed form":
+        raise Refused("Its last stage solves the model in one go, so more steps would change nothing.")
+    stages.append(like | {"steps": steps})
+    if sum(stage["steps"] for stage in stages) > caps.MOST_STEPS:
+        raise Refused(f"A training here may take {caps.MOST_STEPS:,} steps at most, all together.")
+    return asked | {"recipe": asked["recipe"] | {"stages": stages}}
+
+
+def _quantity(player: str, name: str, values: np.ndarray, image_shape: tuple[int, ...]) -> dict:
+    """A quantity of a step by hand as it is shown."""
+    if values.shape[1:] == image_shape:
+        pixels = (values * 127.5 + 128).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+        return {"player": player, "name": name, "kind": "picture", "values": pixels}
+    return {"player": player, "name": name, "kind": "numbers", "values": values.reshape(len(values), -1).astype(np.float32)}

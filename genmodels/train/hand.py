@@ -1,0 +1,89 @@
+"""One training step by hand: only chosen players learn, from a few pictures, and every quantity on the way is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .loop import Trainer
+
+FEW = 16  # pictures
+
+
+@dataclass
+class Hand:
+    """What a step by hand showed. Each player's losses before and after are of the same pictures and the same noise."""
+
+    step: int  # after it
+    quantities: list[tuple[str, str, Tensor]] = field(default_factory=list)  # player, name, value: pictures [B, C, H, W], other things [B, K]
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)  # loss terms by player
+    update: dict[str, dict[str, float]] = field(default_factory=dict)  # by player "gradient" and "change", norms over all its parameters, and "rate"
+    after: dict[str, dict[str, float]] = field(default_factory=dict)  # loss terms by player
+
+
+def by_hand(trainer: Trainer, players: Sequence[str] = (), rate: float | None = None, few: int = FEW) -> Hand:
+    """Let these players (all of the stage where none are named) make the next step, with the first few pictures of its batch.
+
+    It counts as a step like any other. rate: a learning rate instead of the stage's. ValueError where there is no such step: the
+    training is done, its stage solves in one go, or has no such player; the loop's own errors for a loss that is not a number.
+    """
+    stage, done = trainer.stage_at(trainer.step)
+    if trainer.step >= trainer.recipe.steps:
+        raise ValueError("This training is done. Let it go on for more steps, and pause it, to make a step by hand.")
+    if stage.method == "closed form":
+        raise ValueError("This stage solves its model in one go, so there is no single step to make by hand.")
+    if unknown := [player for player in players if player not in stage.players]:
+        raise ValueError(f"{unknown[0]!r:.40} does not learn in this stage; {' and '.join(stage.players)} can.")
+    if stage is not trainer.stage:
+        trainer.start(stage)
+    trainer.reseed()
+    x, y = trainer.pictures(few)
+    hand = Hand(trainer.step + 1)
+    for player in [player for player in stage.players if not players or player in players]:
+        _watched(trainer, hand, player, x, y, trainer.rate(stage, done) if rate is None else rate)
+    trainer.follow()
+    trainer.advance(stage, done)
+    return hand
+
+
+def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | None, rate: float) -> None:
+    """One player's part: what it computes, its loss, how long its gradient and its change are, and its loss afterwards."""
+    model, owned = trainer.model, trainer.optimizers[player].param_groups[0]["params"]
+    with torch.no_grad():
+        seen = _looked(trainer, lambda: model.by_hand(x, y, player)) if hasattr(model, "by_hand") else [("x", x)]
+    hand.quantities += [(player, name, value.detach().float().cpu()) for name, value in seen]
+    before = [one.detach().clone() for one in owned]
+    trainer.reseed()
+    losses = trainer.learn(player, x, y, rate)
+    hand.parts[player] = {name: float(value) for name, value in losses.items()}
+    hand.update[player] = {"gradient": _length([one.grad for one in owned if one.grad is not None]),
+                           "change": _length([one.detach() - old for one, old in zip(owned, before, strict=True)]), "rate": rate}
+    after = _looked(trainer, lambda: model.loss(x, y, player))
+    hand.after[player] = {name: float(value.detach()) for name, value in after.items()}
+
+
+def _looked(trainer: Trainer, look):
+    """What a look at the model gives, with the noise of this step; it leaves no trace in running means."""
+    kept = {name: buffer.clone() for name, buffer in trainer.model.named_buffers()}
+    trainer.reseed()
+    with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.half):
+        found = look()
+    with torch.no_grad():
+        for name, buffer in trainer.model.named_buffers():
+            buffer.copy_(kept[name])
+    return found
+
+
+def _length(tensors: list[Tensor]) -> float:
+    """The norm of all numbers together."""
+    return float(torch.stack([tensor.float().norm() for tensor in tensors]).norm()) if tensors else 0.0
+
+
+def can_be_made(recipe: dict, step: int) -> bool:
+    """Whether a training by this recipe, as JSON, that has come to this step has a next step to make by hand."""
+    for stage in recipe["stages"]:
+        if step < stage["steps"]:
+            return stage["method"] != "closed form"
+        step -= stage["steps"]
+    return False
