@@ -13,7 +13,7 @@ import pytest
 
 from genmodels.datasets import DATASETS
 from genmodels.models import MODELS
-from genmodels.train import caps, process, turns
+from genmodels.train import caps, process, training, turns
 from genmodels.train import worker as worker_module
 from genmodels.train.caps import PER_OWNER, Refused
 from genmodels.train.lock import Lock, Locked
@@ -28,7 +28,7 @@ from .conftest import digits_plan, tiny_config
 ENDLESS, SHORT = digits_plan(200_000), digits_plan(30)
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=240):
     deadline = time.monotonic() + seconds
     while not (met := condition()):
         assert time.monotonic() < deadline, "it did not come to pass in time"
@@ -73,6 +73,7 @@ def left(tmp_path_factory):
     begun = Run.create(folder / "begun", SHORT, hidden("first"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(turns, "SLICE", 0.0)
+        patch.setattr(training, "BREATH", 1e9)  # a step a turn, however long the first frame takes
         Watched(folder, lambda worker: len(worker.seen) == 3).serve()
     assert begun.about["state"] == "running" and newest_state(begun) == 3
     Lock(begun.folder / "lock").release()  # nobody holds it any more
@@ -114,6 +115,7 @@ def together(seen: list[str]) -> list[str]:
 
 def test_two_owners_are_served_in_turns(tmp_path, monkeypatch):
     monkeypatch.setattr(turns, "SLICE", 0.0)  # one step each
+    monkeypatch.setattr(training, "BREATH", 1e9)
     a, b = Run.create(tmp_path / "a", ENDLESS, "ann"), Run.create(tmp_path / "b", ENDLESS, "bob")
     worker = Watched(tmp_path, lambda worker: len(together(worker.seen)) >= 8)
     worker.serve()

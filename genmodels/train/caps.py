@@ -27,10 +27,14 @@ class Refused(ValueError):
 def checked(plan: Plan, device: str) -> Plan:
     """The same plan, every range checked: a form can be forged. ValueError and Refused say what is too much or does not fit."""
     plan = plan_from(json.loads(json.dumps(plan.to_json())))
-    if plan.recipe.steps > MOST_STEPS:
-        raise Refused(f"A training here may take {MOST_STEPS:,} steps at most, not {plan.recipe.steps:,}.")
+    check_steps(plan.recipe.steps)
     _check_size(plan, MOST_WORK[device])
     return plan
+
+
+def check_steps(steps: int) -> None:
+    if steps > MOST_STEPS:
+        raise Refused(f"A training here may take {MOST_STEPS:,} steps at most, not {steps:,}.")
 
 
 def check_place(unfinished: list[dict], runs: int, owner: str, folder: Path) -> None:

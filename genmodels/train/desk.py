@@ -6,8 +6,10 @@ import torch
 
 from ..checkpoint import FAMILIES
 from .errands import Answer
+from .events import finite
+from .lock import held
 from .measuring import noise, step_seconds
-from .recipe import Plan, plan_from
+from .recipe import Plan, longer, plan_from
 from .runs import UNFINISHED, Run
 from .sets import Sets
 from .training import Training
@@ -33,15 +35,19 @@ class Desk:
         return {"per_step": step_seconds(plan, images, self.device), "parameters": parameters}, {}
 
     def hand(self, values: dict) -> Answer:
-        """One step by hand of a run that is paused or stopped."""
+        """One step by hand of a run that is paused, stopped or finished; one that has come to its end becomes a step longer."""
         run = Run(self.folder / values["name"])
-        state, plan = run.about["state"], run.plan
-        if state in UNFINISHED:
+        about = run.about
+        if about["state"] in UNFINISHED:
             raise ValueError("This training runs by itself. Pause it, to make a step by hand.")
-        hand = self._opened(run, plan, state).by_hand(values["players"], values["rate"])
+        if about.get("step", 0) >= run.plan.recipe.steps:
+            with held(run.folder / "lock"):
+                run.write(asked=longer(about["asked"], about["step"], 1, "constant"))
+        hand = self._opened(run, run.plan, about["state"]).by_hand(values["players"], values["rate"])
         arrays = {f"{number:03d}": value.numpy() for number, (*_, value) in enumerate(hand.quantities)}
         return {"step": hand.step, "quantities": [[player, name] for player, name, _ in hand.quantities],
-                "parts": _finite(hand.parts), "update": _finite(hand.update), "after": _finite(hand.after)}, arrays
+                "parts": finite(hand.parts), "after": finite(hand.after),
+                "update": {player: finite(numbers) for player, numbers in hand.update.items()}}, arrays
 
     def publish(self, values: dict) -> Answer:
         """Make the checkpoint of a run that was ended while nobody trained it, as its last saved state is."""
@@ -53,7 +59,3 @@ class Desk:
     def _opened(self, run: Run, plan: Plan, state: str) -> Training:
         return Training(run, *self.sets.now(plan), self.device, self.sets.classifier(plan), state, thorough=False)
 
-
-def _finite(rows: dict[str, dict[str, float]]) -> dict:
-    """Numbers as JSON knows them: None where one is none."""
-    return {player: {name: value if abs(value) < float("inf") else None for name, value in row.items()} for player, row in rows.items()}

@@ -71,3 +71,8 @@ def back_to(lines: list[dict]) -> int | None:
 def is_report(line: dict) -> bool:
     """Whether a line holds losses, and not a note or a mark."""
     return AGAIN not in line and "rate_factor" not in line
+
+
+def finite(numbers: dict[str, float]) -> dict[str, float | None]:
+    """Numbers as JSON knows them: None where one is none."""
+    return {name: value if abs(value) < float("inf") else None for name, value in numbers.items()}

@@ -13,13 +13,16 @@ FEW = 16  # pictures
 
 @dataclass
 class Hand:
-    """What a step by hand showed. Each player's losses before and after are of the same pictures and the same noise."""
+    """What a step by hand showed. The losses before and after are of the same pictures and the same noise.
+
+    Loss terms are named as in the reports: by their own names where one player learns in the stage, else with the player's before them.
+    """
 
     step: int  # after it
     quantities: list[tuple[str, str, Tensor]] = field(default_factory=list)  # player, name, value: pictures [B, C, H, W], other things [B, K]
-    parts: dict[str, dict[str, float]] = field(default_factory=dict)  # loss terms by player
+    parts: dict[str, float] = field(default_factory=dict)  # loss terms
     update: dict[str, dict[str, float]] = field(default_factory=dict)  # by player "gradient" and "change", norms over all its parameters, and "rate"
-    after: dict[str, dict[str, float]] = field(default_factory=dict)  # loss terms by player
+    after: dict[str, float] = field(default_factory=dict)  # the same terms with the new weights
 
 
 def by_hand(trainer: Trainer, players: Sequence[str] = (), rate: float | None = None, few: int = FEW) -> Hand:
@@ -48,7 +51,7 @@ def by_hand(trainer: Trainer, players: Sequence[str] = (), rate: float | None = 
 
 
 def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | None, rate: float) -> None:
-    """One player's part: what it computes, its loss, how long its gradient and its change are, and its loss afterwards."""
+    """One player's part, put down: what it computes, its loss, how long its gradient and its change are, and its loss afterwards."""
     model, owned = trainer.model, trainer.optimizers[player].param_groups[0]["params"]
     with torch.no_grad():
         seen = _looked(trainer, lambda: model.by_hand(x, y, player)) if hasattr(model, "by_hand") else [("x", x)]
@@ -56,11 +59,12 @@ def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | N
     before = [one.detach().clone() for one in owned]
     trainer.reseed()
     losses = trainer.learn(player, x, y, rate)
-    hand.parts[player] = {name: float(value) for name, value in losses.items()}
+    prefix = "" if len(trainer.optimizers) == 1 else f"{player} "
+    hand.parts |= {prefix + name: float(value) for name, value in losses.items()}
     hand.update[player] = {"gradient": _length([one.grad for one in owned if one.grad is not None]),
                            "change": _length([one.detach() - old for one, old in zip(owned, before, strict=True)]), "rate": rate}
     after = _looked(trainer, lambda: model.loss(x, y, player))
-    hand.after[player] = {name: float(value.detach()) for name, value in after.items()}
+    hand.after |= {prefix + name: float(value.detach()) for name, value in after.items()}
 
 
 def _looked(trainer: Trainer, look):
@@ -81,9 +85,9 @@ def _length(tensors: list[Tensor]) -> float:
 
 
 def can_be_made(recipe: dict, step: int) -> bool:
-    """Whether a training by this recipe, as JSON, that has come to this step has a next step to make by hand."""
+    """Whether a training by this recipe, as JSON, that has come to this step can make a step by hand: its stage must not solve in one go."""
     for stage in recipe["stages"]:
         if step < stage["steps"]:
-            return stage["method"] != "closed form"
+            break
         step -= stage["steps"]
-    return False
+    return stage["method"] != "closed form"

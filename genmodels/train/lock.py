@@ -1,6 +1,9 @@
 """A lock on a folder that the system lets go of when its holder dies, however it dies."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +28,24 @@ class Lock:
 
     def release(self) -> None:
         self._file.close()
+
+
+@contextmanager
+def held(path: Path, within: float = 0.0) -> Iterator[None]:
+    """With the lock, as soon as whoever has it lets go of it. Locked after so many seconds."""
+    end = time.monotonic() + within
+    while True:
+        try:
+            lock = Lock(path)
+            break
+        except Locked:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 if os.name == "nt":

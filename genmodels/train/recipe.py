@@ -85,6 +85,25 @@ def _recipe_from(values: Any) -> Recipe:
     return check(replace(rest, stages=tuple(from_dict(Stage, stage) for stage in stages)))
 
 
+def longer(plan: dict, done: int, steps: int, schedule: str = "") -> dict:
+    """A plan, as JSON, cut off where a training has come and continued for so many steps, by a stage like the last one or the last one itself.
+
+    ValueError where that stage solves its model in one go.
+    """
+    stages: list[dict] = []
+    for stage in plan["recipe"]["stages"]:
+        if done > 0:
+            stages.append(stage | {"steps": min(done, stage["steps"])})
+            done -= stage["steps"]
+    like = stages[-1] if stages else plan["recipe"]["stages"][0]
+    if like["method"] == "closed form":
+        raise ValueError("Its last stage solves the model in one go, so more steps would change nothing.")
+    like = like | {"schedule": schedule or like["schedule"]}
+    if stages and like == stages[-1] and like["schedule"] == "constant":  # nothing tells where the one would end and the other begin
+        steps += stages.pop()["steps"]
+    return plan | {"recipe": plan["recipe"] | {"stages": [*stages, like | {"steps": steps}]}}
+
+
 def load_plan(path: Path) -> Plan:
     """Read a recipe file."""
     try:

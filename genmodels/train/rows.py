@@ -26,20 +26,18 @@ class Rows:
                 "ahead": ahead, "sharing": sharing, "family": asked["family"], "dataset": asked["dataset"], "model": asked["model"],
                 "recipe": asked["recipe"], "rate_factor": _rate(run, about), "shared": label.get("shared", False), "mine": True,
                 "checkpoint": not running and (run.folder / "checkpoint" / "config.json").exists(), "parent": about.get("parent", ""),
-                "frames": len(run.frames.steps()), "by_hand": about["state"] in ("paused", "stopped") and can_be_made(asked["recipe"], step)}
+                "frames": len(run.frames.steps()), "by_hand": can_be_made(asked["recipe"], step)}
 
     def news(self, run: Run, events: int, frames: int) -> dict:
-        """What was reported from line number `events` on, and the steps of frames after step `frames`.
+        """The lines of events.jsonl from number `events` on (see `Events.lines`), and the steps of frames after step `frames`.
 
-        "next" is the number to ask with the next time. Where a training went back meanwhile, "went_back" is the step it went back to:
-        what is known of later steps, reports and frames, no longer holds.
+        Where a training went back meanwhile, "went_back" is the step it went back to: what is known of later steps, reports and frames,
+        no longer holds. The line that says so is among the events.
         """
-        lines = self._lines(run)
-        strange = not 0 <= events <= len(lines)
-        fresh = lines if strange else lines[events:]
-        went_back = 0 if strange else back_to(fresh) if events else None
+        fresh = self._lines(run)[max(0, events):]
+        went_back = back_to(fresh) if events > 0 else None
         since = frames if went_back is None else min(frames, went_back)
-        return {"events": standing(fresh), "next": len(lines), "frames": [step for step in run.frames.steps() if step > since], "went_back": went_back}
+        return {"events": fresh, "frames": [step for step in run.frames.steps() if step > since], "went_back": went_back}
 
     def forget(self, run: Run) -> None:
         self._logs.pop(run.name, None)

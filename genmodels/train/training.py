@@ -12,6 +12,7 @@ from ..datasets import Images
 from ..kept import npz
 from . import quick
 from .clock import Clock
+from .events import finite
 from .frames import Camera, at_once
 from .hand import FEW, Hand, by_hand
 from .lock import Lock
@@ -105,9 +106,7 @@ class Training:
             self._lock.release()
             raise
         with self._told():
-            losses = {name if len(hand.parts) == 1 else f"{player} {name}": value
-                      for player, parts in hand.parts.items() for name, value in parts.items()}
-            self.run.note(hand.step, self.clock.seconds, {n: v if abs(v) < float("inf") else None for n, v in losses.items()})
+            self.run.note(hand.step, self.clock.seconds, finite(hand.parts))
             self._end(state)
         return hand
 
@@ -175,7 +174,7 @@ class Training:
     def _report(self) -> None:
         means = {name: float(value) / self._count for name, value in self._sums.items()}
         if means:
-            self.run.note(self.trainer.step, self.clock.seconds, {n: v if abs(v) < float("inf") else None for n, v in means.items()})
+            self.run.note(self.trainer.step, self.clock.seconds, finite(means))
         self._reported, self._sums, self._count = self.clock.seconds, {}, 0
 
     def _frame_if_due(self, progress: Progress) -> Iterator[Progress]:

@@ -19,10 +19,10 @@ from .bell import Bell
 from .caps import Refused
 from .errands import Errands
 from .estimates import Estimates
-from .lock import Lock, Locked
+from .lock import Lock, Locked, held
 from .process import Keeper
 from .queue import Queue
-from .recipe import Plan
+from .recipe import Plan, longer
 from .rows import Rows
 from .runs import ENDS, LONGEST_TITLE, UNFINISHED, Run
 from .state import fitting, newest
@@ -179,7 +179,7 @@ class Service:
         """Let a run that was stopped or is finished go on for so many steps from here, which are a stage like its last one."""
         if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= caps.MOST_STEPS:
             raise Refused(f"More steps are a whole number from 1 to {caps.MOST_STEPS:,}.")
-        self._go_on(self.find(name, owner), lambda about: _longer(about, steps))
+        self._go_on(self.find(name, owner), lambda about: longer(about["asked"], about.get("step", 0), steps))
 
     def rate(self, name: str, owner: str, factor: float) -> None:
         """Multiply the planned learning rate by this from now on, also of a run that goes on later."""
@@ -188,11 +188,11 @@ class Service:
         self.find(name, owner).ask_for_rate(factor)
 
     def hand(self, name: str, owner: str, players: list[str] | None = None, rate: float | None = None) -> dict:
-        """One training step by hand on a paused or stopped run, saved: only these players learn (none: all of its stage), from 16 pictures.
+        """One training step by hand on a run that is paused, stopped or finished, saved: only these players learn (none: all of its stage).
 
-        "quantities": in order, [{"player", "name", "kind": "picture" or "numbers", "values"}] with uint8 [B, H, W, C] or float32 [B, K];
-        "parts" and "after": each player's losses before and after, of the same pictures and noise; "update": by player the norms of
-        "gradient" and "change", and the "rate"; "step": after it. rate: a learning rate instead of the planned one.
+        "quantities": what is computed from 16 pictures, in order, [{"player", "name", "kind": "picture" or "numbers", "values"}] with uint8
+        [B, H, W, C] or float32 [B, K]; "parts" and "after": the losses before and after, of the same pictures and noise (see `Hand`); "update": by
+        player the norms of "gradient" and "change", and the "rate"; "step": after it. rate: a learning rate instead of the planned one.
         """
         run = self.find(name, owner)
         if rate is not None and not (isinstance(rate, int | float) and 0 < rate <= 1):
@@ -248,6 +248,7 @@ class Service:
             asked = plan(about)
             if about.get("step", 0) >= sum(stage["steps"] for stage in asked["recipe"]["stages"]):
                 raise Refused("This training has come to its end. Give it more steps to let it go on.")
+            caps.check_steps(sum(stage["steps"] for stage in asked["recipe"]["stages"]))
             unfinished = [about for _, about in self._queue.unfinished()]
             caps.check_place(unfinished, 0, about["owner"], self.folder)
             for wish in ENDS:
@@ -291,19 +292,11 @@ class Service:
     @contextmanager
     def _held(self, run: Run) -> Iterator[None]:
         """With the run's lock, as soon as whoever has it is done."""
-        end = time.monotonic() + KILL_AFTER
-        while True:
-            try:
-                lock = Lock(run.folder / "lock")
-                break
-            except Locked:
-                if time.monotonic() > end:
-                    raise Refused("This training is busy just now. Please try again in a moment.") from None
-                time.sleep(0.02)
         try:
-            yield
-        finally:
-            lock.release()
+            with held(run.folder / "lock", KILL_AFTER):
+                yield
+        except Locked:
+            raise Refused("This training is busy just now. Please try again in a moment.") from None
 
     def _ask(self, kind: str, values: dict, within: float) -> tuple[dict, dict[str, np.ndarray]]:
         self.keeper.warm()
@@ -330,22 +323,6 @@ def _said(text: str, what: str) -> str:
     if not isinstance(text, str) or len(text) > 4 * LONGEST_TITLE:
         raise Refused(f"A {what} is a text of at most {LONGEST_TITLE} letters.")
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:LONGEST_TITLE]
-
-
-def _longer(about: dict, steps: int) -> dict:
-    """A plan, as JSON, that ends where a run has come, and goes on from there with a stage like its last one."""
-    asked, done, stages = about["asked"], about.get("step", 0), []
-    for stage in asked["recipe"]["stages"]:
-        if done > 0:
-            stages.append(stage | {"steps": min(done, stage["steps"])})
-            done -= stage["steps"]
-    like = stages[-1] if stages else asked["recipe"]["stages"][0]
-    if like["method"] == "closed form":
-        raise Refused("Its last stage solves the model in one go, so more steps would change nothing.")
-    stages.append(like | {"steps": steps})
-    if sum(stage["steps"] for stage in stages) > caps.MOST_STEPS:
-        raise Refused(f"A training here may take {caps.MOST_STEPS:,} steps at most, all together.")
-    return asked | {"recipe": asked["recipe"] | {"stages": stages}}
 
 
 def _quantity(player: str, name: str, values: np.ndarray, image_shape: tuple[int, ...]) -> dict:
