@@ -29,7 +29,7 @@ MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may imp
     "first_atlas": f"checkpoint kept datasets latent models {GROUND}",
     "hub": f"export first_atlas client checkpoint card formats classifier models {GROUND}",
     "evaluate": f"filters card kept checkpoint classifier models datasets latent {GROUND}",
-    "train": f"card checkpoint classifier models datasets latent evaluate {GROUND}",
+    "train": f"card kept checkpoint classifier models datasets latent evaluate {GROUND}",
     "engine": f"export answers checkpoint formats classifier models datasets latent {GROUND}",
     "program": f"hub engine client checkpoint latent models {GROUND}",
     "ui.theme": "",
@@ -61,7 +61,7 @@ DEVICE = ("engine", "train", "evaluate/__main__")  # who chooses between process
 ENVIRONMENT = {  # who touches environment variables, and why
     "app.py": "reads the settings and hands them on",
     "genmodels/ui/serve.py": "takes away those with which Gradio would switch things on",
-    "genmodels/train/worker.py": "gives its own to the process that it starts",
+    "genmodels/train/process.py": "gives its own to the process that it starts",
 }
 
 
