@@ -68,7 +68,7 @@ export function createHand(road) {
     if (picked >= count) picked = 0;
     flow.replaceChildren(...players.map((player) => {
       const mine = quantities.filter((one) => (one.player ?? player) === player), beside = new Set(mine.map(({ name }) => name));
-      const tiles = [...mine.map((one) => quantityTile(one, termOf(one.name, beside))), lossTile(partsOf(parts, player)), updateTile(player, update[player])];
+      const tiles = [...mine.map((one) => quantityTile(one, termOf(one.name, beside))), lossTile(partsOf(parts, player), player), updateTile(player, update[player])];
       return make("div", { class: "lp-handrow" }, several ? make("h3", {}, `The ${playerName(player)} learns`) : null, make("div", { class: "lp-handtiles" }, ...tiles));
     }));
     drawAfter();
@@ -78,12 +78,12 @@ export function createHand(road) {
   const repaint = () => requestAnimationFrame(() => { for (const one of element.querySelectorAll(".lp-handtile")) one.paint?.(); });
 
   function tile(head, caption, ...body) {
-    return make("figure", { class: "lp-handtile" }, make("figcaption", {}, head, make("small", {}, caption)), ...body);
+    return make("figure", { class: "lp-handtile" }, make("figcaption", {}, ...(head ? [head] : []), make("small", {}, caption)), ...body);
   }
 
   function quantityTile(quantity, { symbol, words: text, law }) {
     const isPicture = quantity.kind === "picture", canvas = make("canvas", { role: "img", class: isPicture ? "lp-handpicture" : "lp-handbars" }), values = valuesOf(quantity), shape = pictureShape(quantity), numbers = make("div", { class: "lp-handnumbers" });
-    const one = tile(formula(symbol), text || quantity.name, canvas, numbers, law ? make("div", { class: "lp-handlaw" }, formula(law)) : null), each = values.length / quantity.shape[0];
+    const one = tile(symbol ? formula(symbol) : null, text, canvas, numbers, law ? make("div", { class: "lp-handlaw" }, formula(law)) : null), each = values.length / quantity.shape[0];
     one.dataset.name = quantity.name;
     if (isPicture) canvas.addEventListener("click", (event) => { const box = canvas.getBoundingClientRect(), [across, down] = gridOf(shape[0]); pick(Math.floor((event.clientY - box.top) / box.height * down) * across + Math.floor((event.clientX - box.left) / box.width * across), shape[0]); });
     one.paint = () => {
@@ -102,8 +102,8 @@ export function createHand(road) {
     repaint();
   }
 
-  function lossTile(parts) {
-    const law = lossLaw(Object.keys(parts), row.model ?? {});
+  function lossTile(parts, player) {
+    const law = lossLaw(Object.keys(parts), row.model ?? {}, player);
     const one = tile(formula("L"), "what is to become small", make("dl", { class: "lp-handparts", "data-testid": "hand-parts" }, ...Object.entries(parts).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, precise(value))])), law ? make("div", { class: "lp-handlaw" }, formula(law)) : null);
     one.classList.add("wide");
     return one;

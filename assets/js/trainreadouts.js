@@ -8,7 +8,8 @@ import { short } from "./trainscales.js";
 const LEAST_TOP = 0.3, MOST_OF = 0.85; // of the scale of shares: how far it goes at least, and which share of the frames lies within it
 const WAITING = 2; // places kept for what is not known yet
 const THERE = 0.01; // share of the samples from which a class counts as there
-const CRITIC = /\bD\((x|G\(z\))\)/, GAME = "What D believes"; // both belong into one chart: the two meet where nothing can be told apart
+const GAME = "What D believes", JUDGED = "What the critic says"; // of data and of samples, in one chart: the two meet where nothing can be told apart
+const CRITIC = [[/\bD\((x|G\(z\))\)/, GAME], [/critic's number of (x|G\(z\))$/, JUDGED]], NOTES = { [GAME]: "probability that a picture is real", [JUDGED]: "its number for a picture" };
 
 /** How many classes samples show. @param {Float32Array} shares */
 export const classesThere = (shares) => shares.reduce((sum, share) => sum + (share >= THERE), 0);
@@ -17,11 +18,14 @@ export const classesThere = (shares) => shares.reduce((sum, share) => sum + (sha
 function grouped(names) {
   const groups = new Map();
   for (const name of names) {
-    const key = CRITIC.test(name) ? GAME : name;
+    const key = CRITIC.find(([like]) => like.test(name))?.[1] ?? name;
     groups.set(key, [...(groups.get(key) ?? []), name]);
   }
   return groups;
 }
+
+/** How one of the two is called in their chart. */
+const memberName = (key, name) => (/G\(z\)/.test(name) ? [key === GAME ? "D(G(z))" : "", "of samples"] : [key === GAME ? "D(x)" : "", "of test pictures"]).filter(Boolean).join(", ");
 
 /** @param {(step: number, done: boolean) => void} onPick @returns {{element: HTMLElement, show: Function, at: (step: number) => void, forget: () => void}} */
 export function createReadouts(onPick) {
@@ -69,9 +73,9 @@ export function createReadouts(onPick) {
   }
 
   function scalar(history, key, members) {
-    const [title, unit] = key === GAME ? [key, "probability that a picture is real"] : titled(key);
+    const [title, unit] = NOTES[key] ? [key, NOTES[key]] : titled(key);
     const chart = part(key, () => createTimeChart({ name: title, note: unit, testId: "run-scalar", range: key === GAME ? [0, 1] : null, onPick }));
-    const lines = members.map((name) => ({ key: name, name: key === GAME ? (/D\(G\(z\)\)/.test(name) ? "D(G(z)), of samples" : "D(x), of test pictures") : title, ...history.curve(name) }));
+    const lines = members.map((name) => ({ key: name, name: NOTES[key] ? memberName(key, name) : title, ...history.curve(name) }));
     const done = `${history.latest} ${lines[0].steps.length}`;
     if (chart.box.dataset.of === done) return;
     chart.box.dataset.of = done;
