@@ -60,11 +60,14 @@ class _Undrawn(TorchFunctionMode):
 
 @dataclass(frozen=True)
 class Checkpoint:
+    """A checkpoint folder. called: its name, where that is not the folder's."""
+
     folder: Path
+    called: str = ""
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        return self.called or self.folder.name
 
     @cached_property
     def about(self) -> dict:

@@ -12,7 +12,8 @@ from genmodels.engine import Engine, Sampling
 from genmodels.normal import latents
 from genmodels.train.loop import Trainer
 from genmodels.train.recipe import Plan, Recipe, Stage
-from genmodels.ui.live.catalogue import atlas_for_browser, catalogue
+from genmodels.ui.live.arrays import atlas_for_browser
+from genmodels.ui.live.catalogue import catalogue
 
 from .conftest import DIGITS, save_tiny, tiny_config, tiny_model
 from .explore_page import EVERYWHERE, MAP, PICTURE, at, pixels, point_of, reach, served, settle

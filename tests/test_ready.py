@@ -31,7 +31,8 @@ def asked() -> list[str]:
 def client(asked, tmp_path) -> TestClient:
     async def answer(request: Request) -> Response:
         asked.append(request.url.path)
-        said = {"/live/assets/0/a.js": "public, max-age=31536000, immutable", "/live/assets/0/b.js": "no-cache"}.get(request.url.path)
+        said = {"/live/assets/0/a.js": "public, max-age=31536000, immutable", "/live/assets/0/b.js": "no-cache",
+                "/live/models/mine/0/decoder.onnx": "private, max-age=31536000, immutable"}.get(request.url.path)
         status = 404 if "missing" in request.url.path else 200
         kind = "text/html" if request.url.path == "/" else "image/png" if request.url.path.endswith(".png") else "text/css"
         return Response(f"{request.headers.get('host')} {BIG}", status, media_type=kind, headers={"Cache-Control": said} if said else {})
@@ -45,8 +46,8 @@ def test_what_stays_the_same_is_made_once(client, asked, path):
     assert first.text == second.text == f"testserver {BIG}" and first.headers == second.headers and len(asked) == 1
 
 
-@pytest.mark.parametrize("path", ["/live/assets/0/b.js", "/live/catalogue.json", "/assets/missing-DonAqEks.css", "/config", "/?deep_link=abc",
-                                  "/gradio_api/info"])
+@pytest.mark.parametrize("path", ["/live/assets/0/b.js", "/live/models/mine/0/decoder.onnx", "/live/catalogue.json", "/assets/missing-DonAqEks.css",
+                                  "/config", "/?deep_link=abc", "/gradio_api/info"])
 def test_what_may_change_is_made_each_time(client, asked, path):
     assert client.get(path).status_code == client.get(path).status_code and len(asked) == 2
 

@@ -1,5 +1,6 @@
 """Who asks: a cookie that tells visitors apart, an address for those who throw it away, and a cap on what each of them may wait for."""
 
+import os
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from genmodels.ui.live.waiting import Refused, Waiting
-from genmodels.ui.visitors import COOKIE, Visitors, visitor
+from genmodels.ui.visitors import COOKIE, KEPT, SECRET, Visitors, asked_by, asking, kept_secret, visitor
 
 
 async def who(request: Request) -> JSONResponse:
@@ -30,7 +31,7 @@ async def talk(socket) -> None:
 
 @pytest.fixture(scope="module")
 def app():
-    return Visitors(Starlette(routes=[Route("/", who), Route("/file", file), WebSocketRoute("/talk", talk)]))
+    return Visitors(Starlette(routes=[Route("/", who), Route("/who", who), Route("/file", file), WebSocketRoute("/talk", talk)]))
 
 
 @pytest.fixture
@@ -47,10 +48,49 @@ def test_the_first_answer_gives_a_cookie_and_the_second_knows_whose_it_is(arrive
     browser = arrive()
     first = browser.get("/")
     assert first.json()[0] == "192.168.1.7"  # nobody yet: whoever throws the cookie away stays at this
-    assert re.fullmatch(rf"{COOKIE}=[\w.-]+; Path=/; HttpOnly; SameSite=Lax", first.headers["set-cookie"])
-    second = browser.get("/")
+    assert re.fullmatch(rf"{COOKIE}=[\w.-]+; Path=/; Max-Age={KEPT}; HttpOnly; SameSite=Lax", first.headers["set-cookie"])
+    second = browser.get("/who")
     assert "set-cookie" not in second.headers and second.json()[0] == key(browser) != "192.168.1.7"
     assert [first.json()[2], second.json()[2]] == [False, True]
+
+
+def test_whoever_opens_the_page_again_keeps_the_same_name_for_longer(arrive):
+    browser = arrive()
+    first = browser.get("/").headers["set-cookie"]
+    assert browser.get("/").headers["set-cookie"] == first and "set-cookie" not in browser.get("/file").headers
+
+
+def test_the_secret_outlives_the_program_and_is_for_its_user_alone(tmp_path):
+    def started() -> TestClient:
+        return TestClient(Visitors(Starlette(routes=[Route("/", who)]), secret=kept_secret(tmp_path / "data")), client=("192.168.1.7", 1))
+
+    first, second = started(), started()
+    cookie = first.get("/").cookies[COOKIE]
+    assert second.get("/", headers={"cookie": f"{COOKIE}={cookie}"}).json() == [cookie.split(".")[0], False, True]
+    path = tmp_path / "data" / SECRET
+    assert len(path.read_bytes()) == 32 and (os.name == "nt" or path.stat().st_mode & 0o777 == 0o600)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_secret_that_others_could_read_is_closed_again(tmp_path):
+    said = kept_secret(tmp_path)
+    (tmp_path / SECRET).chmod(0o644)
+    assert kept_secret(tmp_path) == said and (tmp_path / SECRET).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_secret_and_a_folder_that_keeps_nothing_are_logged_and_the_page_works(tmp_path, caplog):
+    (tmp_path / SECRET).write_bytes(b"")
+    assert len(kept_secret(tmp_path)) == 32 and "damaged" in caplog.text
+    (tmp_path / "file").write_text("no folder")
+    assert len(kept_secret(tmp_path / "file")) == 32 and "not kept" in caplog.text
+
+
+def test_what_is_done_for_somebody_is_known_to_be(arrive):
+    one = visitor({"client": ("127.0.0.1", 1), "headers": []})
+    assert asking() is None
+    with asked_by(one):
+        assert asking() is one
+    assert asking() is None
 
 
 def test_two_browsers_at_one_address_are_two_visitors(arrive):

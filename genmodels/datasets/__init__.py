@@ -10,6 +10,7 @@ import sys
 from ..pictures import BadPicture, square
 from ..registry import modules_in
 from ._base import Images, floats
+from ._ready import is_fetched, ready
 
 DATASETS = modules_in(sys.modules[__name__])
 LONGEST_NAME = 80  # characters, also in config.json

@@ -22,6 +22,7 @@ from ._device import Device
 from ._jobs import Job, Sought, Taken
 from ._known import Codebook, Known, stamp
 from ._queue import Queue
+from ._runs import Runs
 from ._tasks import OF_A_CLASSIFIER, TASKS, is_dear, is_long
 from ._ways import ALONG_A_PATH, PICTURES, walks
 
@@ -35,11 +36,13 @@ class Engine:
     """Answers from the checkpoints in some folders; safe to call from any thread.
 
     device: "cpu", "cuda" or "zero" (ZeroGPU: the processor, and a borrowed card for what would take it long); None takes CUDA where there
-    is one. cache: where exported models are kept. budget: bytes of weights that stay loaded, of quick models and of slow ones; a model that
+    is one. runs: a folder of trainings, whose models are found by name, never listed, and only where `may(name)` says so to whoever asks.
+    cache: where exported models are kept. budget: bytes of weights that stay loaded, of quick models and of slow ones; a model that
     alone has more is refused. batch: pictures at a time on a GPU.
     """
 
-    def __init__(self, *roots: Path, device: str | None = None, cache: Path | None = None, budget: int = 1 << 30, batch: int = 256):
+    def __init__(self, *roots: Path, device: str | None = None, cache: Path | None = None, budget: int = 1 << 30, batch: int = 256,
+                 runs: Path | None = None, may: Callable[[str], bool] = lambda name: True):
         self.mode = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if self.mode not in ("cpu", "cuda", "zero"):
             raise ValueError(f"The device must be cpu, cuda or zero, not {device!r}.")
@@ -51,6 +54,7 @@ class Engine:
         self._slow = Queue(Device(*processor)) if self.mode != "cuda" else self._queue
         self._borrowed = Borrowed(self._in_line, Device(*card)) if self.mode == "zero" else None
         self._known: dict[str, Known] = {}
+        self._runs = Runs(runs, may) if runs else None
         self._exporting = threading.Lock()
         self.rescan()
 
@@ -80,8 +84,19 @@ class Engine:
         return self._find(name).checkpoint
 
     def looked_at(self, name: str) -> bool:
-        """Whether everything here answers at once for this name: a checkpoint that is new may be large, so look at `folders` in another thread."""
-        return (known := self._known.get(name)) is not None and known.looked_at
+        """Whether everything here answers at once for this name: a checkpoint that is new may be large, so `look` at it in another thread."""
+        known = self._known.get(name) or self._runs and self._runs.find(name)
+        return known is not None and known.looked_at
+
+    def look(self, name: str) -> None:
+        """Look at a checkpoint, and at all others that are listed, if there is no such run."""
+        known = self._runs.find(name) if self._runs and name not in self._known else None
+        if known is None or known.problem:
+            self.folders()
+
+    def is_run(self, name: str) -> bool:
+        """Whether this is the model of a training that whoever asks may use."""
+        return bool(self._runs) and name not in self._known and self._runs.find(name) is not None
 
     def blueprint(self, name: str) -> Trainable:
         """The model without its weights (on the device "meta"): shapes, conditions, number of parameters."""
@@ -239,6 +254,8 @@ class Engine:
         return (self._slow if job.long and self._find(job.checkpoint.name).slow else self._queue).submit(job)
 
     def _find(self, name: str) -> Known:
+        if name not in self._known and self._runs and (run := self._runs.find(name)):
+            return run
         if name not in self._known:
             self.rescan()
         if (known := self._known.get(name)) is None:

@@ -14,7 +14,7 @@ from PIL import Image
 from ..datasets import square
 from ..engine import BadCheckpoint, Engine
 from ..program import Model
-from .visitors import visitor
+from .visitors import asked_by, visitor
 
 MOST = 64  # pictures in one call
 MOST_STEPS = 4000  # of all pictures of one call together
@@ -71,7 +71,8 @@ def _asked(engine: Engine, name: str, request: gr.Request) -> Iterator[Model]:
     try:
         if not isinstance(name, str):
             raise ValueError("model must be the name of a model, as in /live/catalogue.json.")
-        yield Model(engine, name, visitor(request.request.scope).key)
+        with asked_by(who := visitor(request.request.scope)):  # a model of somebody's training is there for its owner, and whoever it is shared with
+            yield Model(engine, name, who.key)
     except BadCheckpoint as error:  # may name folders of this machine
         logging.warning("a program asked for a broken model: %s", error)
         raise _error(f"{name} cannot be used; the server's log says why.") from None

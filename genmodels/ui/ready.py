@@ -127,4 +127,5 @@ def _header(scope: Scope, wanted: bytes) -> bytes:
 
 def _may_be_kept(start: Message, frame: bool) -> bool:
     said = {name.lower(): value for name, value in start["headers"]}
-    return start["status"] == 200 and b"set-cookie" not in said and (frame or b"immutable" in said.get(b"cache-control", b""))
+    return start["status"] == 200 and b"set-cookie" not in said and b"private" not in said.get(b"cache-control", b"") and (
+        frame or b"immutable" in said.get(b"cache-control", b""))

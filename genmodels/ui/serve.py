@@ -26,7 +26,7 @@ from .gate import Gate
 from .leaving import Farewell, Leaving
 from .ready import Ready
 from .shares import Shares
-from .visitors import Visitors
+from .visitors import Visitors, kept_secret
 
 FAREWELL = 8.0  # seconds that stopping may take before the process ends anyway
 GRACEFUL = 2  # of them for connections that do not close by themselves
@@ -86,7 +86,8 @@ def launch(blocks: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, data
     blocks.queue(max_size=256, default_concurrency_limit=2, api_open=False, status_update_rate="auto")
     leaving = Leaving()
     gates = [Middleware(Gate, bound=host, hosts=tuple(hosts), framed=framed), Middleware(Farewell, leaving=leaving), Middleware(Health),
-             Middleware(Visitors, home=home), Middleware(Ready, cache=data_dir / "cache" / "compressed"), *middleware, Middleware(Shares, blocks=blocks)]
+             Middleware(Visitors, home=home, secret=kept_secret(data_dir)), Middleware(Ready, cache=data_dir / "cache" / "compressed"), *middleware,
+             Middleware(Shares, blocks=blocks)]
     _, url, _ = blocks.launch(
         server_name=host, server_port=port, root_path=root_path, prevent_thread_lock=True,
         share=False, inline=False, inbrowser=False, debug=False, quiet=True, show_error=False,

@@ -131,7 +131,7 @@ class Asking:
     async def look(self, name: str) -> None:
         """To look at a new model takes seconds, if it is large or brings its own library: nobody else waits for that."""
         if not self.engine.looked_at(name):
-            await asyncio.to_thread(self.engine.folders)
+            await asyncio.to_thread(self.engine.look, name)
 
     def blueprint(self, name: str) -> Trainable:
         try:

@@ -1,6 +1,5 @@
-"""What the page knows about every model, and a model's atlas in a form that a browser reads without unpacking."""
+"""What the page knows about every model."""
 
-import json
 import logging
 from hashlib import sha256
 from math import prod
@@ -16,6 +15,7 @@ from ...hub.source import SOURCE, read
 from ...kept import LARGEST_DIRECTIONS
 from ...models import ABILITIES, LatentModel
 from ..theme import ASSETS
+from .arrays import FORMAT
 
 LARGEST = 16 << 20  # bytes of weights that are sent to a browser, as float32
 ACRONYMS = {"mnist", "pca", "ae", "dae", "vae", "cvae", "gan", "cgan"}
@@ -26,15 +26,10 @@ FAMILIES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder", "gan
 SCALED = {**dict.fromkeys(("gan", "encoded_gan", "dcgan"), "Truncation"),  # whose latents may be scaled, and the word for it
           **dict.fromkeys(("flow", "flow_matching"), "Temperature")}
 BUNDLED = ASSETS.parent / "checkpoints"
-FORMAT = b"2"  # goes up when atlas_for_browser writes something else, so that no browser keeps an old one
 OF_SAMPLES = ("fd_ratio", "sure", "precision", "recall")  # measured on pictures that the model makes
 UNKNOWN = {"hub": "From the Hub"}  # what models are grouped as whose data nobody here knows
 MOST_LEVELS = 32  # of a corruption, at which cleaning was measured
 MOST_PLACES = 32  # in a gallery
-MOST_CODES = 10_000  # in an atlas
-HEADER = 1024  # bytes of the atlas that list its arrays; a multiple of 8, so that the arrays are aligned
-ARRAYS = {"codes": "<f4", "seed": "<u4", "labels": "u1", "xy": "<f4", "axes": "<f4", "centre": "<f4", "std": "<f4", "reach": "<f4",
-          "pictures": "u1"}
 
 
 def catalogue(engine: Engine) -> dict:
@@ -42,19 +37,28 @@ def catalogue(engine: Engine) -> dict:
     models, classifiers = [], {}
     for name, problem in engine.folders().items():
         try:
-            if problem:
-                raise ValueError(problem)
-            if isinstance(engine.blueprint(name), LatentModel):
-                models.append(_model(engine, name))
-            else:
+            if not problem and not isinstance(engine.blueprint(name), LatentModel):
                 classifiers[name] = _classifier(engine, name)
+            else:
+                models.append(entry(engine, name))
         except Exception as error:  # whatever a stranger's folder does, the others are listed
-            if name not in engine.folders():  # somebody has just deleted it
-                continue
-            logging.warning("checkpoint %s is left out: %s", name, error)
-            said = str(error) if str(error).startswith(name) else f"{name} cannot be used: {error}"
-            models.append({"name": name, "title": title(name), "error": said} | _whence(engine, name))
+            if name in engine.folders():  # nobody has just deleted it
+                models.append(_broken(engine, name, error))
     return {"models": models, "classifiers": classifiers, "device": engine.device_name}
+
+
+def entry(engine: Engine, name: str) -> dict:
+    """What the page knows about a model that makes pictures. KeyError where there is none of that name."""
+    try:
+        return _model(engine, name)
+    except Exception as error:  # whatever a folder does, it spoils itself alone
+        return _broken(engine, name, error)
+
+
+def _broken(engine: Engine, name: str, error: Exception) -> dict:
+    logging.warning("checkpoint %s is left out: %s", name, error)
+    said = str(error) if str(error).startswith(name) else f"{name} cannot be used: {error}"
+    return {"name": name, "title": title(name), "error": said} | _whence(engine, name)
 
 
 def title(name: str) -> str:
@@ -118,7 +122,7 @@ def _pictures(name: str, shape: tuple[int, ...]) -> dict:
 
 
 def _whence(engine: Engine, name: str) -> dict:
-    """Where a model comes from: "bundled", "own", or "fetched" with its source on the Hub and the account of what was found there."""
+    """Where a model comes from: "bundled", "own", "trained", or "fetched" with its source on the Hub and the account of what was found there."""
     folder = engine.checkpoint(name).folder
     came = origin(folder)
     source = read(folder) if came == "fetched" else None
@@ -129,7 +133,9 @@ def _whence(engine: Engine, name: str) -> dict:
 
 
 def origin(folder: Path) -> str:
-    """"fetched" from the Hub, "bundled" with this program, or the "own" of whoever runs it."""
+    """"fetched" from the Hub, "bundled" with this program, "trained" here by somebody, or the "own" of whoever runs it."""
+    if folder.name == "checkpoint" and (folder.parent / "run.json").exists():
+        return "trained"
     return "fetched" if (folder / SOURCE).exists() else "bundled" if folder.parent == BUNDLED else "own"
 
 
@@ -231,41 +237,3 @@ def address(engine: Engine, name: str, file: str) -> str | None:
         kind = "classifier.onnx" if not isinstance(model, LatentModel) else None if model.can("path") or model.HEAVY else "decoder.onnx"
         content = engine.onnx_hash(name) if file == kind else None
     return f"/live/models/{name}/{content}/{file}" if content else None
-
-
-def atlas_for_browser(path: Path) -> bytes:
-    """atlas.npz as 1,024 bytes of JSON, {"arrays": [{name, dtype, shape, offset}]} and a line's end, then the arrays.
-
-    Little-endian, float16 widened to float32, pictures as uint8 [N, H, W, C]; an offset counts from the start of the file and is a multiple of 8. Codes that
-    are draws of a seed stay the seed: the browser draws them itself. ValueError if the file is not an atlas.
-    """
-    entries, parts, offset = [], [], HEADER
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name].astype(kind) for name, kind in ARRAYS.items() if name in stored.files}
-    except Exception as error:  # a foreign zip fails in many ways
-        raise ValueError(f"{path.parent.name}: atlas.npz cannot be read ({error}).") from None
-    _check_atlas(path.parent.name, arrays)
-    for name, array in arrays.items():
-        content = array.tobytes()
-        entries.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape), "offset": offset})
-        parts.append(content + bytes(-len(content) % 8))
-        offset += len(parts[-1])
-    return json.dumps({"arrays": entries}).ljust(HEADER - 1).encode("ascii") + b"\n" + b"".join(parts)
-
-
-def _check_atlas(name: str, arrays: dict[str, np.ndarray]) -> None:
-    """ValueError in words if a page could not draw these arrays."""
-    if missing := set(ARRAYS) - {"std", "pictures", "codes" if "seed" in arrays else "seed"} - set(arrays):
-        raise ValueError(f"{name}: atlas.npz has no {min(missing)}.")
-    shape = arrays["codes"].shape if "codes" in arrays else (arrays["labels"].size, arrays["centre"].size)
-    count, size = (shape[0], int(np.prod(shape[1:]))) if len(shape) > 1 else (0, 0)
-    shapes = {"labels": (count,), "xy": (count, 2), "axes": (min(2, size), size), "centre": (size,), "reach": (), "std": shape, "seed": (),
-              "pictures": (count, *arrays["pictures"].shape[1:]) if "pictures" in arrays else ()}
-    if not 1 <= count <= MOST_CODES:
-        raise ValueError(f"{name}: atlas.npz must hold 1 to {MOST_CODES} codes.")
-    for key, shape in shapes.items():
-        if key in arrays and arrays[key].shape != shape:
-            raise ValueError(f"{name}: {key} in atlas.npz must have the shape {list(shape)}, not {list(arrays[key].shape)}.")
-    if not all(np.isfinite(array).all() for array in arrays.values()) or arrays["reach"] <= 0:
-        raise ValueError(f"{name}: atlas.npz has numbers that no map can show.")

@@ -14,8 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ...engine import Engine
+from ..visitors import asked_by, visitor
+from .arrays import atlas_for_browser
 from .asking import BYTES, TALKS, TASKS, Asking, Refused
-from .catalogue import address, atlas_for_browser, catalogue, directions_for_browser
+from .catalogue import address, catalogue, directions_for_browser
 from .compressed import SMALL, Compressed, chosen
 from .files import Files
 
@@ -35,6 +37,8 @@ class LiveRoutes:
 
     GET catalogue.json, models/NAME/HASH/FILE, assets/HASH/PATH, prior/NAME?n=N&seed=S&sampler=KIND; POST TASK/NAME?n=N for decode,
     encode, invert, score, classify and describe; web sockets at decode/NAME and classify/NAME. `roads` adds more, by the name they begin with.
+
+    What any of them does is done for whoever asks (see `visitors.asking`): to others the engine does not find the model of somebody's training.
     """
 
     def __init__(self, app: ASGIApp, engine: Engine, assets: Path, roads: Mapping[str, Road] | None = None):
@@ -50,13 +54,20 @@ class LiveRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "").removeprefix(scope.get("root_path", "").rstrip("/"))
+        if scope["type"] not in ("http", "websocket") or not path.startswith("/live/"):
+            await self.app(scope, receive, send)
+            return
+        with asked_by(visitor(scope)):
+            await self._lead(path, scope, receive, send)
+
+    async def _lead(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and path.startswith(tuple(f"/live/{task}/" for task in TALKS)):
             await self.asking.converse(WebSocket(scope, receive, send), *path.split("/")[2:4])
             return
         if scope["type"] == "websocket" and path.startswith(tuple(f"/live/{name}/" for name in self.roads)):
             await self.roads[path.split("/")[2]].talk(WebSocket(scope, receive, send), path.split("/")[3:])
             return
-        if scope["type"] != "http" or not path.startswith("/live/"):
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -114,19 +125,17 @@ class LiveRoutes:
         self.asking.blueprint(name)
         if await asyncio.to_thread(address, self.engine, name, file) != f"/live/models/{name}/{hash}/{file}":
             raise Refused(404, f"{name} has no {file} with this content any more; reload the page.")
-        if file == "atlas.bin":
-            path = self.engine.checkpoint(name).folder / "atlas.npz"
-            try:
-                return await self._immutable(request, hash, BYTES, lambda: atlas_for_browser(path))
-            except ValueError as error:
-                raise Refused(404, str(error)) from None
-        if file == "directions.bin":
-            try:
-                return await self._immutable(request, hash, BYTES, lambda: directions_for_browser(self.engine, name))
-            except ValueError as error:
-                raise Refused(404, str(error)) from None
-        path = await asyncio.to_thread(self.engine.onnx, name)
-        return await self._immutable(request, hash, BYTES, path.read_bytes)
+        contents = {"atlas.bin": lambda: atlas_for_browser(self.engine.checkpoint(name).folder / "atlas.npz", name),
+                    "directions.bin": lambda: directions_for_browser(self.engine, name)}
+        private = self.engine.is_run(name)
+        try:
+            path = await asyncio.to_thread(self.engine.onnx, name) if file not in contents else None
+            answer = await self._immutable(request, hash, BYTES, path.read_bytes if path else contents[file], squeeze=not private)
+        except ValueError as error:
+            raise Refused(404, str(error)) from None
+        if private:  # nobody on the way keeps it, and a browser asks whether it may still use it
+            answer.headers["Cache-Control"] = "private, no-cache"
+        return answer
 
     async def _asset(self, request: Request, hash: str, name: str) -> Response:
         file, current = self.files.find(hash, name)

@@ -1,7 +1,6 @@
 """The road to the Hub, below /live/hub: look at a repository, fetch its model, delete it again, publish one; who may do which, and how far it is."""
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from .asking import Refused, unless_left
 from .catalogue import origin
 from .errands import Errand, Errands, in_words
 from .models import can_sign_in
+from .sent import json_object
 
 LARGEST_BODY = 32 << 10  # bytes of what a page asks for here
 LOOKS, LOOKS_EACH = 8, 2  # and drafts, at the same time, in all and by one visitor
@@ -242,17 +242,7 @@ def _json(value: Any) -> JSONResponse:
 
 async def _asked(request: Request, *texts: str, **switches: bool) -> dict[str, Any]:
     """The JSON object that a page sent: short texts, and switches with what they are where they are not given."""
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > LARGEST_BODY:
-            raise Refused(413, "This is longer than anything that is asked for here.")
-    try:
-        sent = json.loads(content or b"{}")
-    except (ValueError, RecursionError):
-        sent = None
-    if not isinstance(sent, dict):
-        raise Refused(400, "The body must be a JSON object.")
+    sent = await json_object(request, LARGEST_BODY)
     for key in texts:
         if not isinstance(sent.get(key, ""), str) or len(sent.get(key, "")) > ASKED[key]:
             raise Refused(400, f"{key} must be a text of at most {ASKED[key]} characters.")

@@ -25,24 +25,24 @@ class Taking:
         if request.method != "GET":
             raise Refused(405, f"{request.method} is not answered here.")
         name = "/".join(parts).removesuffix(".zip")
-        if name not in self.engine.folders():
+        if name not in self.engine.folders() and not self.engine.is_run(name):
             raise Refused(404, f"There is no model {name!r:.100} here any more.")
         headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Cache-Control": "no-store"}
-        return StreamingResponse(zipped(self.engine.checkpoint(name).folder), media_type="application/zip", headers=headers)
+        return StreamingResponse(zipped(self.engine.checkpoint(name).folder, name), media_type="application/zip", headers=headers)
 
     async def talk(self, socket: WebSocket, parts: list[str]) -> None:
         await socket.close(1008)
 
 
-def zipped(folder: Path) -> Iterator[bytes]:
-    """A folder's files as a zip file, below the folder's name, piece by piece: weights do not get smaller, so nothing is compressed."""
+def zipped(folder: Path, name: str) -> Iterator[bytes]:
+    """A folder's files as a zip file, below a folder of that name, piece by piece: weights do not get smaller, so nothing is compressed."""
     pieces = _Pieces()
     with zipfile.ZipFile(pieces, "w") as archive:
-        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
             if path.name == SOURCE:
-                archive.writestr(f"{folder.name}/{SOURCE}", to_give_away(folder))
+                archive.writestr(f"{name}/{SOURCE}", to_give_away(folder))
                 continue
-            with path.open("rb") as source, archive.open(zipfile.ZipInfo.from_file(path, f"{folder.name}/{path.name}"), "w") as target:
+            with path.open("rb") as source, archive.open(zipfile.ZipInfo.from_file(path, f"{name}/{path.name}"), "w") as target:
                 while content := source.read(PIECE):
                     target.write(content)
                     yield pieces.taken()
