@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ..knobs import knob
 from ..nets import grid_sides, joined
+from ..normal import latents
 from ._base import LatentModel, check_square
 
 LAZINESS = 8  # gradient penalties are taken at one step in so many, so many times as strong (Karras et al. 2020, section 3.1)
@@ -66,6 +67,31 @@ class Adversarial(LatentModel):
         if strength := _lazily(self.training):
             loss = loss + strength * self._penalty(x, fake, of_real)
         return {"loss": loss, "on real": on_real.detach().mean(), "on fake": on_fake.detach().mean()}
+
+    def readout(self, x: Tensor, y: Tensor | None = None) -> dict[str, Tensor]:
+        """What the critic says of pictures x and of as many made ones, always of the same latents; {} where it has been left behind."""
+        if not hasattr(self, "critic"):
+            return {}
+        z = torch.from_numpy(latents(0, len(x), self.latent_shape)).to(x.device)
+        of_real, of_fake = self._told(x, y, z)
+        on_real, on_fake = self.judged(x, of_real), self.judged(self.decode(z, of_fake), of_fake)
+        if self.config.loss in LOGITS:
+            return {"mean of D(x)": on_real.sigmoid().mean(), "mean of D(G(z))": on_fake.sigmoid().mean()}
+        return {"mean of the critic's number of x": on_real.mean(), "mean of the critic's number of G(z)": on_fake.mean()}
+
+    def by_hand(self, x: Tensor, y: Tensor | None = None, player: str = "generator") -> list[tuple[str, Tensor]]:
+        z = torch.randn(x.shape[0], self.config.latent_dim, device=x.device)
+        of_real, of_fake = self._told(x, y, z)
+        made = self.decode(z, of_fake)
+        shown = [("x", x), ("z", z), ("G(z)", made)]
+        if player == "critic":
+            shown.append(self._opinion("x", x, of_real))
+        return [*shown, self._opinion("G(z)", made, of_fake)]
+
+    def _opinion(self, name: str, x: Tensor, y: Tensor | None) -> tuple[str, Tensor]:
+        """What the critic says of pictures, [B, 1]: the probability that they are real, or its number where the game has no probabilities."""
+        judged = self.judged(x, y)[:, None]
+        return (f"D({name})", judged.sigmoid()) if self.config.loss in LOGITS else (f"critic's number of {name}", judged)
 
     def _told(self, x: Tensor, y: Tensor | None, z: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """What the critic is told of real pictures x with labels y and of those made of latents z: here of both the same, and the generator too."""
@@ -137,6 +163,8 @@ GAMES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor], Te
     "hinge": (lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), lambda fake: -fake),
     "wasserstein": (lambda real, fake: fake - real, lambda fake: -fake),
 }
+
+LOGITS = ("non-saturating", "minimax")  # games in which the critic's number is the logit of a probability
 
 
 def _channels(config: Config) -> list[int]:

@@ -25,6 +25,7 @@ class Trainable(nn.Module):
     """A module with a config, players, and a loss that teaches them."""
 
     Config: type
+    step: int = 0  # updates that are done, of this training; its loop says so before each
 
     def __init__(self, config: Any):
         super().__init__()

@@ -30,6 +30,7 @@ class EncodedGAN(_adversarial.Adversarial):
     """
 
     Config = Config
+    ABOUT = "A GAN whose pictures can be found again: once the generator stands, an encoder learns which latent makes which picture."
 
     def __init__(self, config: Config):
         if config.reads and config.conditions:
@@ -59,6 +60,7 @@ class EncodedGAN(_adversarial.Adversarial):
         """The labels of x, and what is read off z; of both the same is left unsaid."""
         if not self.config.reads:
             return super()._told(x, y, z)
+        y = x.new_zeros(len(x), len(self.labels)) if y is None else y
         known = (y != 0).float()
         if self.training:
             known = known * (torch.rand(len(y), 1, device=y.device) >= self.config.unsaid)
@@ -70,6 +72,14 @@ class EncodedGAN(_adversarial.Adversarial):
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "generator") -> dict[str, Tensor]:
         return self._loss_of_encoder(x, y) if player == "encoder" else super().loss(x, y, player)
+
+    def by_hand(self, x: Tensor, y: Tensor | None = None, player: str = "generator") -> list[tuple[str, Tensor]]:
+        if player != "encoder":
+            return super().by_hand(x, y, player)
+        told, z = self.said(y, x), torch.randn(x.shape[0], self.config.latent_dim, device=x.device)
+        made = self.decode(z, told)
+        found, of_real = self.encode(made, told), self.encode(x, told)
+        return [("x", x), ("z", z), ("G(z)", made), ("E(G(z))", found), ("E(x)", of_real), ("G(E(x))", self.decode(of_real, told))]
 
     def _loss_of_encoder(self, x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
         """Squared errors: of the latents of made pictures, and of the pixels of made and of real pictures that come back from their latents."""

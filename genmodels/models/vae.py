@@ -14,6 +14,8 @@ from ..nets import ConvDecoder, ConvEncoder
 from . import _adversarial
 from ._base import LatentModel, check_square
 
+COLLAPSED = 0.01  # nats: a dimension of the code that says less than this says nothing
+
 
 @dataclass(frozen=True)
 class Config:
@@ -23,6 +25,8 @@ class Config:
     depth: int = knob(1, "residual blocks in each half; with a critic, in the encoder alone", 0, 8)
     hidden: int = knob(128, "units between the grid and the code; with a critic, in the encoder alone", 8, 2048)
     beta: float = knob(1.0, "weight of the KL term; higher is tidier and blurrier", 0, 100)
+    free_bits: float = knob(0.0, "nats of each dimension of the code that the KL term does not punish (Kingma et al. 2016); keeps dimensions in use", 0, 10)
+    annealing: int = knob(0, "steps over which the weight of the KL term rises from 0 to beta (Bowman et al. 2016)", 0, 10_000_000)
     likelihood: str = knob("bernoulli", "how pixels scatter around the decoded picture", choices=("bernoulli", "gaussian"))
     standardised: bool = knob(False, "whether latents are codes in units of their mean and spread over the data; a beta above 1 leaves these below the prior's")
     realism: float = knob(0.0, "nats that a critic's opinion of decoded pictures weighs; above 0 they are sharper, made by a generator as in a GAN", 0, 100_000)
@@ -36,6 +40,7 @@ class Config:
 
 class VAE(LatentModel):
     Config = Config
+    ABOUT = "A picture becomes a cloud of codes, and the clouds of all pictures together fill N(0, I): so a code drawn at random makes a picture."
 
     def __init__(self, config: Config):
         super().__init__(config)
@@ -115,22 +120,54 @@ class VAE(LatentModel):
         q = self._posterior(x, y)
         out = self.decoder(q.rsample(), self.said(y, x)).float()
         reconstruction = -self._likely(x, out).mean()
-        kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-        terms = {"reconstruction": reconstruction, "kl": kl}
+        each = kl_divergence(q, Normal(0.0, 1.0)).mean(0)
+        terms = {"reconstruction": reconstruction, "kl": each.sum()}
         if self.config.realism:
             made = torch.cat([(out / 2).tanh(), self.decode(self._drawn(x), y)])
             terms["doubt"] = F.softplus(-self.critic(made).float()).mean()  # of the critic
-        return {"loss": reconstruction + self.config.beta * kl + self.config.realism * terms.get("doubt", 0)} | terms
+        if self.config.annealing:
+            terms["weight of the kl"] = x.new_tensor(self._beta())
+        punished = self._beta() * each.clamp(min=self.config.free_bits).sum()
+        return {"loss": reconstruction + punished + self.config.realism * terms.get("doubt", 0)} | terms
+
+    def _beta(self) -> float:
+        """The weight of the KL term at this step of a training."""
+        risen = min(1.0, self.step / self.config.annealing) if self.training and self.config.annealing else 1.0
+        return self.config.beta * risen
+
+    def readout(self, x: Tensor, y: Tensor | None = None) -> dict[str, Tensor]:
+        q = self._posterior(x, y)
+        each = kl_divergence(q, Normal(0.0, 1.0)).mean(0)
+        again = (self.decoder(q.mean, self.said(y, x)).float() / 2).tanh()
+        return {"KL of each dimension, nats": each, "KL of all dimensions, nats": each.sum(),
+                "share of collapsed dimensions": (each < COLLAPSED).float().mean(), "squared error": ((again - x) / 2).square().mean()}
+
+    def by_hand(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> list[tuple[str, Tensor]]:
+        y = self.partly_said(y, x)
+        if player == "critic":
+            z, made = self._made(x, y)
+            return [("x", x), ("z", z), ("decoded", made), *((f"D({name})", self.critic(one).float().sigmoid()[:, None]) for name, one in
+                                                            (("x", x), ("decoded", made)))]
+        q = self._posterior(x, y)
+        noise = torch.randn_like(q.mean)
+        z = q.mean + q.stddev * noise
+        again = (self.decoder(z, self.said(y, x)).float() / 2).tanh()
+        return [("x", x), ("mean", q.mean), ("log variance", 2 * q.stddev.log()), ("noise", noise), ("z", z), ("reconstruction", again),
+                ("KL of each dimension, nats", kl_divergence(q, Normal(0.0, 1.0)))]
 
     def _loss_of_critic(self, x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
         """To tell pictures from what comes of codes, both of pictures and of N(0, I)."""
-        with torch.no_grad():
-            half = len(x) // 2
-            z = torch.cat([self.posterior(x, y).sample()[:half], self._drawn(x)[half:]])
-            made = self.decode(z, y)
+        _, made = self._made(x, y)
         on_real, on_made = self.critic(torch.cat([x, made])).float().chunk(2)
         loss = (F.softplus(-on_real) + F.softplus(on_made)).mean()
         return {"loss": loss + _adversarial.r1(self.critic, x, self.training), "on real": on_real.detach().mean(), "on made": on_made.detach().mean()}
+
+    @torch.no_grad()
+    def _made(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Latents, half of them codes of the pictures x and half of N(0, I), and what comes of them."""
+        half = len(x) // 2
+        z = torch.cat([self.posterior(x, y).sample()[:half], self._drawn(x)[half:]])
+        return z, self.decode(z, y)
 
     def _drawn(self, x: Tensor) -> Tensor:
         """As many latents as there are pictures."""

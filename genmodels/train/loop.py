@@ -132,7 +132,7 @@ class Trainer:
 
     def learn(self, player: str, x: Tensor, y: Tensor | None, rate: float) -> dict[str, Tensor]:
         """One player's part of a step: its loss terms. Its parameters hold their gradients until another player learns."""
-        optimizer = self.optimizers[player]
+        optimizer, self.model.step = self.optimizers[player], self.step
         terms = self._gradients(player, optimizer, x, y)
         for group in optimizer.param_groups:
             group["lr"] = rate
