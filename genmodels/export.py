@@ -32,6 +32,7 @@ def to_onnx(model: Trainable) -> bytes:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter needs one more package, onnxscript
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes taken as constants: `_compare` tries other batches
+        warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size other than 1")  # of an LSTM, for the same reason
         torch.onnx.export(twin.eval(), tuple(inputs.values()), file, dynamo=False, opset_version=OPSET,
                           input_names=list(inputs), output_names=[output],
                           dynamic_axes={name: {0: "n"} for name in (*inputs, output)})

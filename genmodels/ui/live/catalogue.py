@@ -18,11 +18,12 @@ from ..theme import ASSETS
 from .arrays import FORMAT
 
 LARGEST = 16 << 20  # bytes of weights that are sent to a browser, as float32
-ACRONYMS = {"mnist", "pca", "ae", "dae", "vae", "cvae", "gan", "cgan"}
+ACRONYMS = {"mnist", "pca", "ae", "dae", "vae", "cvae", "gan", "cgan", "vq", "rbm"}
 FAMILIES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder", "gan": "GAN", "encoded_gan": "GAN with an encoder", "diffusion": "Diffusion model",
             "flow": "Normalizing flow", "flow_matching": "Flow matching", "dcgan": "DCGAN generator",
             "unet2d": "Diffusion U-Net", "autoencoder_kl": "Spatial autoencoder (KL)",
-            "autoencoder_tiny": "Spatial autoencoder (tiny)"}  # any other by its own name
+            "autoencoder_tiny": "Spatial autoencoder (tiny)",
+            "recurrent": "Recurrent autoencoder", "vq": "Vector-quantised autoencoder", "rbm": "Restricted Boltzmann machine"}  # any other by its own name
 SCALED = {**dict.fromkeys(("gan", "encoded_gan", "dcgan"), "Truncation"),  # whose latents may be scaled, and the word for it
           **dict.fromkeys(("flow", "flow_matching"), "Temperature")}
 BUNDLED = ASSETS.parent / "checkpoints"
