@@ -20,7 +20,7 @@ export const liveUrl = (path) => new URL(path.replace(/^\/live\//, ""), LIVE).hr
  * @property {string|null} scaled "Truncation" or "Temperature" where latents may be scaled
  * @property {boolean} linear whether its pictures are linear in its latents: PCA
  * @property {string|null} onnx @property {string|null} atlas @property {boolean} browser @property {boolean} heavy a picture is a second's work @property {string} [error]
- * @property {number} bytes of its weights @property {string} licence of these @property {string} terms of its data @property {"bundled"|"own"|"fetched"} origin
+ * @property {number} bytes of its weights @property {string} licence of these @property {string} terms of its data @property {"bundled"|"own"|"fetched"|"trained"} origin @property {boolean} [mine] of a trained one: whether this visitor trained it
  * @property {{drawn?: "strokes"|"shades", box?: number, centre?: "mass"|"box", eyes?: [number, number][]}|null} own how a person's own picture takes the form of its data; null is a square of it
  * @property {{repo: string, revision: string, commit: string, account: string[]}|null} source where on the Hub it was fetched, and what was found there
  */
@@ -31,14 +31,32 @@ let loading = null;
 
 export function loadCatalogue() {
   loading ??= fetched(liveUrl("catalogue.json")).then(async (answer) => {
-    const { models, ...rest } = await answer.json(), known = new Map(catalogue.models.map((model) => [JSON.stringify(model), model]));
-    catalogue = { ...rest, models: models.map((model) => known.get(JSON.stringify(model)) ?? model) }; // what has not changed stays the same object
+    const { models, ...rest } = await answer.json(), trained = rest.roads.includes("train") ? await trainedModels() : [];
+    const known = new Map(catalogue.models.map((model) => [JSON.stringify(model), model]));
+    catalogue = { ...rest, models: [...models, ...trained].map((model) => known.get(JSON.stringify(model)) ?? model) }; // what has not changed stays the same object
     return catalogue;
   }).catch(() => {
     loading = null;
     throw new Error("The list of models could not be loaded. Is the server still running? Reload the page when it is.");
   });
   return loading;
+}
+
+const TRAINED = /[\w.-]{1,180}-[0-9a-f]{16}(?![\w.-])/g, MOST_NAMED = 20; // how a model of somebody's training is called, and how many a page asks for
+const named = new Set();
+
+/** Names of trainings in an address: if they are shared, their models are in the catalogue from the next look on. @param {string} search @returns {boolean} whether it names new ones */
+export function nameTrained(search) {
+  const fresh = [...new Set(decodeURIComponent(search).match(TRAINED) ?? [])].filter((name) => !named.has(name)).slice(0, Math.max(0, MOST_NAMED - named.size));
+  for (const name of fresh) named.add(name);
+  return fresh.length > 0;
+}
+
+/** The models of this visitor's own trainings, and those that others have shared by a link. Only this visitor sees them. @returns {Promise<Model[]>} */
+async function trainedModels() {
+  nameTrained(location.search.replace(/%(?![0-9a-f]{2})/gi, "%25"));
+  const answer = await fetched(liveUrl(`train/models.json?names=${encodeURIComponent([...named].join(","))}`)).catch(() => null); // whoever may not train has none
+  return answer ? (await answer.json()).models : [];
 }
 
 /** Look again: models come and go while a page is open. The window hears "latent-catalogue" if any did. */
@@ -125,8 +143,8 @@ export const className = (model, label) => model.classes[label] ?? String(label)
 export const classNames = (model, atlas) => (atlas ? Array.from({ length: Math.max(...atlas.labels) + 1 }, (_, label) => className(model, label)) : []);
 
 /** A model's title where its data set is clear. @param {Model} model */
-export function shortTitle({ title, dataset, source }) {
-  if (source) return title; // as its owner wrote it
+export function shortTitle({ title, dataset, source, origin }) {
+  if (source || origin === "trained") return title; // as its owner wrote it
   const short = title.toLowerCase().startsWith(`${dataset} `) ? title.slice(dataset.length + 1) : title;
   return short[0].toUpperCase() + short.slice(1);
 }

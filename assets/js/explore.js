@@ -18,9 +18,10 @@ import { createSaves } from "./saves.js";
 import { createSliders } from "./sliders.js";
 import { standAt, startOf } from "./stops.js";
 import { amend, canRedo, canUndo, choose, chosen, isLocal, onChange, redo, undo } from "./store.js";
+import { TRAIN } from "./traintext.js";
 
 /** What is chosen in other tabs, or is the shape of the page. */
-const ELSEWHERE = new Set(["own", "ends", "rows", "walk", "at", "view", "push", "keep", "beside", "along", "before", "fetch", "find", "data", "kind", "hide", "lock", "big"]);
+const ELSEWHERE = new Set(["own", "ends", "rows", "walk", "at", "view", "push", "keep", "beside", "along", "before", "fetch", "find", "data", "kind", "hide", "lock", "big", ...Object.keys(TRAIN)]);
 const HAND = 256; // numbers of a latent whose every move others may follow
 const HELP = {
   map: "Move over the map to look, press to stay. Keys: arrows move, R random, 0 middle, Z undo, P pin.",

@@ -24,6 +24,9 @@ export function scores({ metrics: m }) {
   ].filter(Boolean);
 }
 
+/** Who trained a model, where that is known. @param {import("./catalogue.js").Model} model */
+export const byWhom = ({ origin, mine }) => (origin !== "trained" ? "" : mine ? "Trained by you" : "Shared with you");
+
 /** What its latents look like: 16 numbers, or 4 × 32 × 32. @param {import("./catalogue.js").Model} model */
 export const latentText = ({ latent_shape: shape, latent_dim: count }) => (shape.length > 1 ? shape.join(" × ") : `${count} number${count === 1 ? "" : "s"}`);
 

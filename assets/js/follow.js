@@ -1,6 +1,6 @@
 // Following: one web socket, over which the teacher's view comes to the pages of a class, and a teacher's page leads.
 
-import { liveUrl, modelNamed, reloadCatalogue, usable } from "./catalogue.js";
+import { liveUrl, modelNamed, nameTrained, reloadCatalogue, usable } from "./catalogue.js";
 import { say } from "./dom.js";
 import { adopt, chosen, isLocal, onChange, viewWith } from "./store.js";
 
@@ -81,7 +81,7 @@ export function joinFollowing(onNews) {
     }
     if (now.alone || pressed || kept(LEADS)) return;
     const model = new URLSearchParams(now.view).get("model") ?? "";
-    if (model && !modelNamed(model) && looking !== model) {
+    if (nameTrained(now.view) || (model && !modelNamed(model) && looking !== model)) {
       looking = model; // asked for once
       await reloadCatalogue().catch((error) => say(error.message, "problem"));
       return look();

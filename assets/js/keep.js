@@ -1,6 +1,7 @@
 // Take things away: the picture with its link inside, the codes as CSV.
 
 import { className } from "./catalogue.js";
+import { crc } from "./crc.js";
 import { download, fileName, make } from "./dom.js";
 import { link } from "./store.js";
 
@@ -35,15 +36,6 @@ export function withText(png, keyword, text) {
   out.set(chunk, head);
   out.set(png.subarray(head), head + chunk.length);
   return out;
-}
-
-function crc(bytes) {
-  let c = ~0;
-  for (const byte of bytes) {
-    c ^= byte;
-    for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
-  }
-  return ~c >>> 0;
 }
 
 /** All codes of the atlas, the pins and the present point, one row each. */

@@ -1,18 +1,18 @@
 // The card of one model: pictures that it makes, what it is, how good, under which terms, where it comes from, and what to do with it.
 
 import { make, say } from "./dom.js";
-import { ABOUT_SCORES, bytesText, latentText, parametersText, pictureText, scores } from "./facts.js";
+import { ABOUT_SCORES, byWhom, bytesText, latentText, parametersText, pictureText, scores } from "./facts.js";
 import { createStrip } from "./samples.js";
 import { take } from "./taking.js";
 
-const ORIGINS = { bundled: "Bundled", own: "Trained here", fetched: "From the Hub" };
+const ORIGINS = { bundled: "Bundled", own: "Trained here", fetched: "From the Hub" }; // of a trained one it says by whom
 
 /**
  * @param {import("./catalogue.js").Model} model @param {{remove: () => Promise<void>, why: string}|null} fetched how to delete it, and why this
  *   visitor may not; null for a model that was not fetched
  */
 export function createCard(model, fetched) {
-  const { source, error } = model, origin = ORIGINS[model.origin] ?? "";
+  const { source, error } = model, origin = ORIGINS[model.origin] ?? byWhom(model);
   const head = make("header", {}, make("h3", { title: model.name }, model.title), make("span", { class: `lp-origin ${model.origin}` }, origin));
   const card = make("article", { class: `lp-card lp-model${error ? " broken" : ""}`, "data-model": model.name, "aria-label": model.title });
   if (error) card.append(head, make("p", { class: "lp-modelproblem" }, error));

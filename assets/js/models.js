@@ -10,7 +10,7 @@ import { createShelf } from "./shelf.js";
 import { choose, chosen, onChange } from "./store.js";
 
 const MINE = ["find", "data", "kind"];
-const ORIGIN_WORDS = { bundled: "bundled", own: "own trained here", fetched: "fetched hub" };
+const ORIGIN_WORDS = { bundled: "bundled", own: "own trained here", fetched: "fetched hub", trained: "trained by you shared" };
 
 /** @param {HTMLElement} root */
 export async function mount(root) {
@@ -103,9 +103,9 @@ class Models {
   }
 }
 
-/** What came last from the Hub first, then what was trained here; then data set by data set, the simplest first. */
+/** What somebody trained first, then what came from the Hub, then what was trained on this computer; then data set by data set, the simplest first. */
 function sorted(models) {
-  const count = (dataset) => models.filter((model) => model.dataset === dataset).length, rank = { fetched: 0, own: 1, bundled: 2 };
+  const count = (dataset) => models.filter((model) => model.dataset === dataset).length, rank = { trained: 0, fetched: 1, own: 2, bundled: 3 };
   return models.sort((a, b) => (!!a.error - !!b.error) || rank[a.origin] - rank[b.origin] || (a.error ? 0 : count(b.dataset) - count(a.dataset) || a.dataset.localeCompare(b.dataset)
     || a.latent_dim - b.latent_dim || a.parameters - b.parameters));
 }

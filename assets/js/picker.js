@@ -3,9 +3,9 @@
 import { letBegin } from "./begin.js";
 import { device, hasRoad, loadCatalogue, modelNamed, shortTitle, usable } from "./catalogue.js";
 import { joinClass } from "./classroom.js";
-import { make, refill, reveal, say } from "./dom.js";
+import { make, refill, reveal, say, setOptions } from "./dom.js";
 import { embed, embedButton, embedLine } from "./embed.js";
-import { ABOUT_SCORES, parametersText, scores, termsText } from "./facts.js";
+import { ABOUT_SCORES, byWhom, parametersText, scores, termsText } from "./facts.js";
 import { keepingNote } from "./keeping.js";
 import { beginLesson, bigButton } from "./lesson.js";
 import { liveOnSpace } from "./outer.js";
@@ -17,6 +17,7 @@ import { take } from "./taking.js";
 import { askWish, wishLine } from "./wish.js";
 
 const WHERE = { browser: () => "in your browser", server: () => `on the server (${device()})`, mosaic: () => "a stand-in from the map", kept: () => "kept with the model" };
+const MOST_TRAINED = 6; // models of one's own that the head shows as chips, the newest ones
 const ROADS = { auto: "Automatic", browser: "In this browser", server: "On the server" };
 
 /**
@@ -93,17 +94,26 @@ export async function mount(root, page) {
     const datasets = [...new Map(models.map((one) => [one.dataset, one.dataset_title])).entries()].sort(([a], [b]) => count(b) - count(a));
     refill(sets, datasets.map(([id, text]) => make("button", { class: "lp-set", "data-key": id, "aria-pressed": String(id === model.dataset), title: text,
       onclick: () => id !== model.dataset && take(twin(id)) }, text.replace(/ \(.*/, ""))));
-    const chips = models.filter((one) => one.dataset === model.dataset).sort((a, b) => a.latent_dim - b.latent_dim || a.parameters - b.parameters);
-    refill(picker, chips.map((one) => make("button", { class: "lp-chip", role: "radio", "data-key": one.name, "aria-checked": String(one === model), "data-model": one.name,
-      tabIndex: one === model ? 0 : -1, title: one.name, onclick: () => one !== model && take(one) }, shortTitle(one))));
+    const those = models.filter((one) => one.dataset === model.dataset), trained = those.filter(({ origin }) => origin === "trained");
+    const chips = those.filter(({ origin }) => origin !== "trained").sort((a, b) => a.latent_dim - b.latent_dim || a.parameters - b.parameters), newest = trained.slice(-MOST_TRAINED);
+    if (trained.includes(model) && !newest.includes(model)) newest.splice(0, 1, model);
+    refill(picker, [...chips, ...newest].map((one) => make("button", { class: `lp-chip ${one.origin}`, role: "radio", "data-key": one.name, "aria-checked": String(one === model), "data-model": one.name,
+      tabIndex: one === model ? 0 : -1, title: byWhom(one) || one.name, onclick: () => one !== model && take(one) }, shortTitle(one), byWhom(one) && make("small", {}, one.mine ? "yours" : "shared"))));
+    if (trained.length > newest.length) picker.append(others(trained.filter((one) => !newest.includes(one))));
     for (const row of [sets, picker]) reveal(row, row.querySelector("[aria-pressed=true], [aria-checked=true]"));
     about.replaceChildren(describe(model));
+  }
+  /** One's own models that there is no room for. */
+  function others(rest) {
+    const select = make("select", { class: "lp-chip lp-others", "data-key": "others", "aria-label": "More models trained by you", onchange: () => take(modelNamed(select.value)) });
+    setOptions(select, [["", `${rest.length} more of yours`], ...rest.map((one) => [one.name, one.title])], "");
+    return select;
   }
   picker.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const chips = [...picker.children], next = chips[(chips.indexOf(document.activeElement) + step + chips.length) % chips.length];
+    const chips = [...picker.querySelectorAll("[role=radio]")], next = chips[(chips.indexOf(document.activeElement) + step + chips.length) % chips.length];
     next.focus();
     next.click();
   });
@@ -132,7 +142,7 @@ function stickTo(root, picker) {
 
 /** One line of facts. @param {import("./catalogue.js").Model} model */
 function describe(model) {
-  const facts = [model.family_title, `${model.latent_dim} numbers per picture`, parametersText(model.parameters), ...scores(model),
+  const facts = [byWhom(model), model.family_title, `${model.latent_dim} numbers per picture`, parametersText(model.parameters), ...scores(model),
     model.conditions.length && "told what to show", termsText(model)];
   return make("span", { title: ABOUT_SCORES }, facts.filter(Boolean).join("  ·  "));
 }

@@ -5,7 +5,7 @@ import { make, refill, setOptions } from "./dom.js";
 import { bytesText } from "./facts.js";
 import { createProgress } from "./progress.js";
 import { draft, isUnderWay } from "./shelf.js";
-import { chosen } from "./store.js";
+import { choose, chosen, onChange } from "./store.js";
 
 const press = (text, onclick, main = false) => make("button", { class: `lp-button${main ? " main" : ""}`, type: "button", onclick }, text);
 const field = (text, control, hint = "") => make("label", { class: "lp-field" }, make("span", {}, text), control, hint && make("small", {}, hint));
@@ -69,10 +69,24 @@ export function createPublish(shelf) {
       make("a", { href: outcome.url, target: "_blank", rel: "noopener noreferrer" }, outcome.url)), shut];
   }
 
+  /** What another tab wants to give away. */
+  function wanted() {
+    const { give } = chosen();
+    if (!give || chosen().tab !== "models" || !shelf.state()) return;
+    choose({ give: "" }, false);
+    details.open = true;
+    details.scrollIntoView({ block: "center" });
+    if (!shelf.state().licences[give]) return fail(new Error("This training cannot be published from here."));
+    model.value = give;
+    follow();
+    repo.focus({ preventScroll: true });
+  }
+  onChange((_, changed) => { if (changed.has("give") && chosen().give) shelf.refresh().catch(fail); }); // a training that has just stopped may be published only now
+
   /** The models that may be published, one's own first. @param {string[]} names */
   function offer(names) {
     const can = names.map(modelNamed).filter(Boolean).sort((a, b) => (a.origin === "bundled") - (b.origin === "bundled")), before = model.value, wish = before || chosen().model;
-    setOptions(model, can.map((one) => [one.name, one.origin === "own" ? `${one.title} (trained here)` : one.title]), can.some(({ name }) => name === wish) ? wish : can[0]?.name ?? "");
+    setOptions(model, can.map((one) => [one.name, ["own", "trained"].includes(one.origin) ? `${one.title} (trained ${one.mine ? "by you" : "here"})` : one.title]), can.some(({ name }) => name === wish) ? wish : can[0]?.name ?? "");
     if (model.value !== before) follow();
   }
 
@@ -82,6 +96,7 @@ export function createPublish(shelf) {
     closed.textContent = state.publish === true ? "" : state.publish;
     form.hidden = state.publish !== true;
     offer(Object.keys(state.licences));
+    wanted();
     const key = isUnderWay(errand) ? "under way" : errand ? JSON.stringify(errand) : "";
     if (isUnderWay(errand)) {
       progress.show(errand, lost);

@@ -5,6 +5,7 @@ import { LOCKS, PARTS, inWords, whyLocked } from "./parts.js";
 import { NOISE, NOISE_DEFAULTS } from "./noisetext.js";
 import { outerAddress, tellOuter } from "./outer.js";
 import { isDirection, pushText, readPushes } from "./pushtext.js";
+import { TRAIN, TRAIN_DEFAULTS } from "./traintext.js";
 
 /**
  * @typedef {{letter: string, model: string, point: string, label: string}} Pin
@@ -25,7 +26,7 @@ import { isDirection, pushText, readPushes } from "./pushtext.js";
  * @property {string} dir a direction that somebody made by hand, as the link brings it (owndirections.js) @property {string} sum what is added up in the workshop, A - B + C (arithmetic.js)
  * @property {string} own the point that a link says a picture of somebody's own became; the address holds nothing else of one's own picture
  * @property {string[]} through names of models that look at one's own picture; none is a choice of the page
- * Beside these there are the keys of the Denoise page, with their meaning in noisetext.js.
+ * Beside these there are the keys of the Denoise page and of the Train page, with their meaning in noisetext.js and traintext.js.
  * @property {string} fetch what the Models page is asked to fetch, owner/name[@revision] @property {string} find words that its cards must have @property {string} data @property {string} kind their data set and family
  * @property {string[]} hide parts of the page that a lesson takes away @property {string[]} lock choices that it fixes, by their names here @property {0|1} big 1 is the size for a projector
  */
@@ -34,7 +35,7 @@ const DEFAULTS = {
   tab: "explore", model: "", second: "", point: "", label: "", plane: "axes", pins: [], layers: "mc", hand: "place",
   truncation: 1, random: "normal", steps: "", sampler: "", guidance: "", ends: [], rows: [], walk: "auto", at: 0.5, view: "rows",
   own: "", through: [], push: [], keep: [], beside: [], along: "", before: 0, dir: "", sum: "", road: "auto", embed: "",
-  fetch: "", find: "", data: "", kind: "", hide: [], lock: [], big: 0, ...NOISE_DEFAULTS,
+  fetch: "", find: "", data: "", kind: "", hide: [], lock: [], big: 0, ...NOISE_DEFAULTS, ...TRAIN_DEFAULTS,
 };
 const OWN = ["road", "embed", "big"]; // of this browser alone: in its address, and in no link for others
 const LESSON = ["hide", "lock"]; // of the page itself: no other view changes them
@@ -151,12 +152,15 @@ function offerToFetch(model, fetch, firstModel) {
     { text: "Fetch it", act: () => choose({ tab: "models", fetch }, false) });
 }
 
+/** What of the Train page is in no link that leads elsewhere: one's trainings are private. */
+const isElsewhere = (name, { tab }) => name in TRAIN && tab !== (name === "give" ? "models" : "train");
+
 /** The query string of a view, without what is at its default and, for others, without what is this browser's own. */
 function query(forOthers = false, view = choice) {
   const old = new URLSearchParams(location.search), values = new URLSearchParams();
   if (!forOthers) for (const [key, value] of old) if (key.startsWith("__")) values.append(key, value); // Gradio's, such as __theme
   for (const name of Object.keys(DEFAULTS)) {
-    if (name in LISTS ? !view[name].length : view[name] === DEFAULTS[name] || (forOthers && OWN.includes(name))) continue;
+    if (name in LISTS ? !view[name].length : view[name] === DEFAULTS[name] || (forOthers && (OWN.includes(name) || isElsewhere(name, view)))) continue;
     values.set(name, name in LISTS ? LISTS[name](view[name]) : view[name]);
   }
   if (!view.fetch && sourceOf(view.model)) values.set("fetch", sourceOf(view.model));
@@ -261,7 +265,7 @@ function readView(search, { models, firstModel }) {
   take("dir", (value) => BROUGHT.test(value), () => "The direction in the link could not be read; it was left out.");
   take("sum", (value) => value.length <= 4096 && !value.includes("here:") && value.split(";").length === 3, () => "The sum in the link could not be read; it is three lists of points.");
   take("big", (value) => value === "0" || value === "1", (value) => `The link asks for the size “${value}”; big=1 is the size for a projector.`, Number);
-  for (const [name, { fits, why, read }] of Object.entries(NOISE)) take(name, fits, why, read);
+  for (const [name, { fits, why, read }] of Object.entries({ ...NOISE, ...TRAIN })) take(name, fits, why, read);
   for (const [key, names, does] of [["hide", PARTS, "hide"], ["lock", LOCKS, "lock"]]) {
     const asked = [...new Set((values.get(key) ?? "").split(",").filter(Boolean))], unknown = asked.filter((name) => !(name in names));
     next[key] = asked.filter((name) => name in names);

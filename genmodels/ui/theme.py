@@ -6,7 +6,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).parents[2] / "assets"
 SHEETS = ("look.css", "interpolate.css", "attributes.css", "workshop.css", "places.css", "yourimage.css", "ownresults.css",
-          "models.css", "space.css", "classroom.css", "denoise.css", "clean.css", "noiselatent.css", "trainrun.css")
+          "models.css", "space.css", "classroom.css", "denoise.css", "clean.css", "noiselatent.css", "train.css", "trainrun.css")
 
 
 def look() -> dict:

@@ -1,0 +1,203 @@
+// The form of the Train page: data, family, one dial of size, all settings folded beneath; how long it will take here, measured; and the button.
+
+import { make, refill, say, setOptions } from "./dom.js";
+import { createBring } from "./trainbring.js";
+import { createField } from "./trainfields.js";
+import { SIZES, askedFor, called, planOf, shortFamily, titleOf, withKnob } from "./trainplan.js";
+import { choose, chosen, onChange } from "./store.js";
+
+const PARTS = { model: "The model", stage: "How it learns", recipe: "The training" };
+const PAUSE = 350, MINE = ["learn", "kin", "size", "knobs", "tab"]; // milliseconds that a hand may still turn a knob before it is measured
+const lower = (text) => (/^[A-Z][a-z]/.test(text) ? text[0].toLowerCase() + text.slice(1) : text);
+const short = (title) => title.replace(/ \(.*/, "");
+
+/** Seconds as a person says them. @param {number} seconds */
+export function durationText(seconds) {
+  if (seconds < 1.5) return "about a second";
+  if (seconds < 55) return `about ${Math.round(seconds < 15 ? seconds : seconds / 5) * (seconds < 15 ? 1 : 5)} s`;
+  if (seconds < 3300) return `about ${Math.round(seconds / 60) || 1} min`;
+  return `about ${(seconds / 3600).toFixed(1)} hours`;
+}
+
+/**
+ * @param {ReturnType<import("./trainroad.js").createRoad>} road @param {(name: string) => void} onBegun a run has begun
+ * @returns {{element: HTMLElement, show: (form: import("./trainplan.js").Form) => void, fork: (row: import("./trainroad.js").Row|null) => void, inWords: () => string}}
+ */
+export function createForm(road, onBegun) {
+  let form = null, asked = null, parent = null, measuring = null, waiting = 0, measured = "", starting = false;
+  const sets = make("div", { class: "lp-trainsets", role: "radiogroup", "aria-label": "Data", "data-testid": "train-data", onkeydown: (event) => turn(event, sets) });
+  const terms = make("small", { class: "lp-trainterms" }), about = make("p", { class: "lp-trainabout" });
+  const family = make("select", { id: "lp-trainfamily", "data-testid": "train-family", onchange: () => choose({ kin: family.value, knobs: "" }, false) });
+  const sizes = make("div", { class: "lp-sets lp-trainsize", role: "radiogroup", "aria-label": "Size", "data-testid": "train-size", onkeydown: (event) => turn(event, sizes) });
+  const time = make("strong"), words = make("span"), estimate = make("div", { class: "lp-trainestimate", role: "status", "data-testid": "train-estimate" }, time, words);
+  const button = make("button", { class: "lp-button main lp-trainbutton", type: "submit", "data-testid": "train" }, "Train");
+  const from = make("div", { class: "lp-trainfrom", hidden: true }), problem = make("p", { class: "lp-trainproblem", role: "alert", hidden: true, "data-testid": "train-problem" });
+  const fields = new Map(), groups = make("div", { class: "lp-knobs" }), summary = make("summary", {}, "All settings"), reset = make("button", { class: "lp-quiet", type: "button", onclick: () => choose({ knobs: "" }, false) }, "All as usual");
+  const settings = make("details", { class: "lp-trainall", "data-testid": "train-all" }, summary, make("div", { class: "lp-row lp-trainreset" }, reset), groups);
+  const bring = createBring(road, (id) => { choose({ learn: id, knobs: "" }, false); reload(); });
+  const element = make("form", { class: "lp-card lp-trainform", "aria-label": "Train a model", novalidate: "", onsubmit: (event) => { event.preventDefault(); begin(); } },
+    make("h2", {}, "Train a model"), from,
+    make("div", { class: "lp-trainstep" }, make("span", { class: "lp-trainlabel" }, "Learn from"), sets, bring.element, terms),
+    make("div", { class: "lp-trainstep" }, make("label", { class: "lp-trainlabel", for: "lp-trainfamily" }, "What learns"), family, about),
+    make("div", { class: "lp-trainstep lp-trainsizes" }, make("span", { class: "lp-trainlabel" }, "Size"), sizes),
+    estimate, button, problem, settings);
+
+  /** Arrow keys go through a group of choices. */
+  function turn(event, group) {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key], all = [...group.querySelectorAll("[role=radio]:not(:disabled)")];
+    if (!by || !all.includes(document.activeElement)) return;
+    event.preventDefault();
+    const next = all[(all.indexOf(document.activeElement) + by + all.length) % all.length];
+    next.focus();
+    next.click();
+  }
+
+  const radio = (key, text, on, title, onclick, kind, disabled = false) => make("button", { class: kind, type: "button", role: "radio", "data-key": key, "aria-checked": String(on), "aria-pressed": kind === "lp-set" ? String(on) : null, tabIndex: on ? 0 : -1, title, disabled, onclick }, text);
+
+  function draw() {
+    if (!form) return;
+    asked = askedFor(form, chosen());
+    const { data, family: kind, size } = asked;
+    refill(sets, [...form.datasets.map((one) => radio(one.id, short(one.title), one === data, one.ready === true ? one.title : one.ready, () => choose({ learn: one.id, knobs: "" }, false), "lp-chip", one.ready !== true)), bring.opener]);
+    terms.textContent = [data.image_shape.length ? `${data.image_shape[1]} × ${data.image_shape[2]} ${data.image_shape[0] === 1 ? "grey" : "colour"}` : "", data.terms].filter(Boolean).join("  ·  ");
+    terms.title = data.terms;
+    setOptions(family, form.families.map(({ id, title }) => [id, title]), kind.id);
+    about.textContent = kind.about;
+    refill(sizes, Object.entries(SIZES).map(([key, text]) => radio(key, text, key === size, "", () => choose({ size: key, knobs: "" }, false), "lp-set")));
+    drawFields();
+    drawButton();
+    measureSoon();
+  }
+
+  /** One field for each knob of this family; those that stay keep their place and focus. */
+  function drawFields() {
+    const all = [...asked.settings, ...(asked.told ? [asked.told] : [])], key = `${asked.family.id} ${all.map(({ full }) => full)}`;
+    if (groups.dataset.key !== key) {
+      groups.dataset.key = key;
+      fields.clear();
+      for (const setting of all) fields.set(setting.full, createField(setting, (value) => choose({ knobs: withKnob(chosen().knobs, settingNow(setting.full), value) }, false)));
+      const told = asked.told && fields.get("conditions").element;
+      if (told) told.querySelector("label").textContent = "told the class";
+      groups.replaceChildren(...Object.entries(PARTS).map(([part, title]) => make("section", {}, make("h3", {}, title), ...all.filter((one) => one.part === part).map(({ full }) => fields.get(full).element))));
+    } else for (const setting of all) fields.get(setting.full).show(setting);
+    const others = all.filter(({ usual, value }) => String(usual) !== String(value));
+    summary.textContent = others.length ? `All settings: ${others.length} not as usual` : "All settings";
+    summary.title = others.map(({ field, value }) => `${called(field.name)} ${value}`).join(", ");
+    reset.disabled = !others.length;
+  }
+
+  const settingNow = (full) => (full === "conditions" && asked.told) || asked.settings.find((one) => one.full === full);
+
+  function drawButton() {
+    const may = road.may(), why = may !== true ? may : asked?.data.ready !== true ? asked?.data.ready ?? "" : "";
+    button.disabled = starting || !asked || !!why;
+    button.textContent = starting ? "Starting …" : parent ? "Train on from there" : "Train";
+    tell(why);
+    from.hidden = !parent;
+    if (parent) from.replaceChildren(make("span", {}, "It begins with the weights of ", make("b", {}, parent.title || parent.name)), make("button", { class: "lp-quiet", type: "button", title: "Begin from nothing instead", "aria-label": "Begin from nothing instead", onclick: () => fork(null) }, "×"));
+  }
+
+  function tell(why) {
+    problem.hidden = !why;
+    problem.textContent = why;
+  }
+
+  // How long it takes: a few real steps on this computer
+
+  function measureSoon() {
+    clearTimeout(waiting);
+    const text = JSON.stringify([planOf(asked), parent?.name]);
+    if (text === measured || chosen().tab !== "train") return;
+    measuring?.abort();
+    measuring = null;
+    estimate.classList.add("busy");
+    waiting = setTimeout(() => measure(text), PAUSE);
+  }
+
+  async function measure(text) {
+    const mine = measuring = new AbortController();
+    if (!time.textContent) words.textContent = "Measuring how long it takes here …";
+    try {
+      const found = await road.estimate(planOf(asked), mine.signal);
+      if (measuring !== mine) return;
+      measured = text;
+      time.textContent = durationText(found.seconds * Math.max(1, found.sharing));
+      words.textContent = told(found);
+      estimate.title = `Measured here: ${(1000 * found.per_step).toFixed(found.per_step < 0.01 ? 1 : 0)} ms for each step of this training`;
+      estimate.classList.remove("busy", "bad");
+    } catch (error) {
+      if (measuring !== mine || error.name === "AbortError") return;
+      measured = text;
+      time.textContent = "";
+      words.textContent = error.message;
+      estimate.title = "";
+      estimate.classList.remove("busy");
+      estimate.classList.add("bad");
+    }
+  }
+
+  /** The measure in words: what is trained, and who is before it. */
+  function told({ steps, parameters, sharing, ahead }) {
+    const size = parameters >= 1e6 ? `${(parameters / 1e6).toFixed(1)} M` : `${Math.max(1, Math.round(parameters / 1000))} k`;
+    const line = ahead > 1 ? `after ${ahead} of yours that come before it` : ahead === 1 ? "after the one of yours that comes before it" : sharing > 1 ? `taking turns with ${sharing - 1} ${sharing === 2 ? "other" : "others"}` : "nobody is before you";
+    return `on this ${form.device === "CPU" ? "computer" : form.device}, ${line}. ${steps.toLocaleString("en")} steps, ${size} numbers to learn.`;
+  }
+
+  async function begin() {
+    if (button.disabled) return;
+    starting = true;
+    drawButton();
+    try {
+      const plan = planOf(asked), title = titleOf(asked);
+      const name = parent ? (await road.act(parent.name, "fork", { title, plan })).name : await road.start(plan, { title });
+      parent = null;
+      onBegun(name);
+    } catch (error) {
+      say(error.message, "problem");
+    } finally {
+      starting = false;
+      measured = ""; // one more is before the next one
+      draw();
+    }
+  }
+
+  /** From now on the form begins where this run ended; null: from nothing. */
+  function fork(row) {
+    parent = row;
+    draw();
+    if (!row) return;
+    element.scrollIntoView({ block: "nearest" });
+    button.focus({ preventScroll: true });
+  }
+
+  async function reload() {
+    road.forgetForm();
+    form = await road.form().catch((error) => { say(error.message, "problem"); return form; });
+    draw();
+  }
+
+  /** A link may name a data set or a family that is not here. */
+  function settle() {
+    const { learn, kin } = chosen(), wrong = {};
+    if (learn && !form.datasets.some(({ id }) => id === learn)) {
+      if (/^[\w.-]+\/[\w.-]+/.test(learn)) form = { ...form, datasets: [...form.datasets, bring.ofHub(learn)] };
+      else [wrong.learn] = [""], say("The pictures that the link asks for are not here: they were brought by somebody else, or deleted.", "problem");
+    }
+    if (kin && !form.families.some(({ id }) => id === kin)) [wrong.kin] = [""], say(`There is no family “${kin}” here.`, "problem");
+    if (Object.keys(wrong).length) choose(wrong, false);
+  }
+
+  onChange((_, changed) => {
+    if (!form || !MINE.some((name) => changed.has(name))) return;
+    if (changed.has("learn")) settle();
+    draw();
+  });
+  road.listen(() => { if (form && chosen().tab === "train") drawButton(); });
+
+  return {
+    element, fork,
+    show(next) { form = next; settle(); draw(); },
+    /** What would be trained now: "a VAE on handwritten digits". */
+    inWords: () => { const name = shortFamily(asked.family.title), of = short(asked.data.title); return `${/^[AEIO]/.test(name) ? "an" : "a"} ${/[a-z] /.test(name) ? lower(name) : name} on ${lower(of)}`; },
+  };
+}
