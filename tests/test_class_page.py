@@ -188,6 +188,8 @@ def test_every_name_of_a_lesson_is_a_place_on_the_page(visit):
     page.wait_for_selector('.lp-interpolate[aria-busy="false"]')
     page.get_by_role("tab", name="Attributes").click()
     page.wait_for_selector('.lp-attributes[aria-busy="false"]')
+    page.get_by_role("tab", name="Train").click()
+    page.wait_for_selector(".lp-train")
     for kind in "parts", "locks":
         assert [name for name, where in names[kind] if not page.locator(where).count()] == []
 

@@ -10,7 +10,9 @@ export const PARTS = {
   near: ["Nearest codes", ".lp-nearcard"], stops: ["Ends of the walk", ".lp-stopscard:not(:has(> .lp-empty:not([hidden])))"], way: ["Way and view of the walk", ".lp-way"],
   rows: ["Adding and removing rows", ".lp-addrow, .lp-walkdo"], curves: ["Curves and numbers of the walk", ".lp-curvebox, .lp-walksum, .lp-keys, .lp-cursor b"], pushes: ["Rows of directions", ".lp-pushes"],
   presets: ["Presets", ".lp-presets"], keeps: ["Locks on directions", ".lp-keep"], start: ["Comparison with the start", ".lp-peek, .lp-beforebutton"],
-  along: ["The strip along a direction, and its animation", ".lp-alongcard"], workshop: ["The workshop of directions", ".lp-workshop"], help: ["Hints", ".lp-help, .lp-fact"],
+  along: ["The strip along a direction, and its animation", ".lp-alongcard"], workshop: ["The workshop of directions", ".lp-workshop"],
+  lectures: ["Trainings of the lectures", ".lp-trainpresets"], trainform: ["The form that trains", ".lp-trainform"], trainall: ["All settings of a training", ".lp-trainall"],
+  trainings: ["The list of trainings", ".lp-trainlistcard"], trained: ["What can be done with a training", ".lp-owned"], help: ["Hints", ".lp-help, .lp-fact"],
 };
 
 /** Choices by the name that they have in an address, which is the name that `lock=` gives them: what they are, and what changes them. */
@@ -23,7 +25,8 @@ export const LOCKS = {
   walk: ["The way of the walk", ".lp-walkway"], at: ["The place on the walk", ".lp-sliderbox, .lp-track, .lp-slide .lp-row"], view: ["The view of the walk", ".lp-interpolate > .lp-bar .lp-layers"],
   push: ["How far a picture is pushed", ".lp-pushslider, .lp-step, .lp-presets, .lp-alongcard .lp-strip, .lp-animate"], keep: ["The choice of what is kept", ".lp-keep"],
   beside: ["The choice of models beside it", ".lp-besidebox"], along: ["The choice of the direction", ".lp-pushname"], before: ["The view of the start", ".lp-beforebutton"],
-  tab: ["The tab", ".tab-wrapper"], road: ["The place where pictures are computed", ".lp-roadbox"],
+  learn: ["What is learned from", ".lp-trainsets, .lp-bring"], kin: ["The family that learns", "#lp-trainfamily"], size: ["The size of what learns", ".lp-trainsize"],
+  knobs: ["The settings of a training", ".lp-knobs, .lp-trainreset"], tab: ["The tab", ".tab-wrapper"], road: ["The place where pictures are computed", ".lp-roadbox"],
 };
 
 /** Names as a person lists them: a, b and c. @param {string[]} names */

@@ -1,6 +1,7 @@
 // The Train page: the lectures' trainings, a form for one's own, the list of one's runs, and the one that is open as it learns.
 
 import { whenReady } from "./begin.js";
+import { hasRoad } from "./catalogue.js";
 import { make, say } from "./dom.js";
 import { choose, chosen, onChange } from "./store.js";
 import { createForm } from "./trainform.js";
@@ -43,6 +44,12 @@ class Train {
   }
 
   async begin() {
+    if (!hasRoad("train")) {
+      for (const part of [this.form, this.presets]) part.element.hidden = true;
+      this.problem.hidden = false;
+      this.problem.textContent = "Nothing is trained on this page: whoever serves it has not opened that road.";
+      return;
+    }
     try {
       const [form] = await Promise.all([this.road.form(), this.road.refresh()]);
       this.titles = { learn: (id) => (form.datasets.find((one) => one.id === id)?.title ?? id).replace(/ \(.*/, ""), kin: (id) => form.families.find((one) => one.id === id)?.title ?? id };
