@@ -60,7 +60,7 @@ export function createMotionMap() {
   function spotsOf(frame) {
     if (!spots.has(frame)) {
       const all = placed(frame.codes, D, labels, axes), far = Float32Array.from(all, Math.abs).sort();
-      seen = Math.max(seen, far[Math.floor(0.985 * far.length)]);
+      seen = Math.max(seen, far[Math.floor(0.995 * far.length)]);
       spots.set(frame, all);
     }
     return spots.get(frame);

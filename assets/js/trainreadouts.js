@@ -5,7 +5,7 @@ import { createBars, titled } from "./trainbars.js";
 import { createTimeChart } from "./traincharts.js";
 import { short } from "./trainscales.js";
 
-const LEAST_TOP = 0.3, MOST_OF = 0.85; // of the scale of shares: how far it goes at least, and which share of the frames lies within it
+const TOPS = [0.3, 0.5, 1]; // ends of the scale of shares
 const WAITING = 2; // places kept for what is not known yet
 const THERE = 0.01; // share of the samples from which a class counts as there
 const GAME = "What D believes", JUDGED = "What the critic says"; // of data and of samples, in one chart: the two meet where nothing can be told apart
@@ -30,7 +30,7 @@ const memberName = (key, name) => (/G\(z\)/.test(name) ? [key === GAME ? "D(G(z)
 /** @param {(step: number, done: boolean) => void} onPick @returns {{element: HTMLElement, show: Function, at: (step: number) => void, forget: () => void}} */
 export function createReadouts(onPick) {
   const element = make("div", { class: "lp-readouts", "data-testid": "run-readouts" }), parts = new Map();
-  let order = "", tops = new Map(), seen = new WeakSet(), shares = [];
+  let order = "", tops = new Map(), seen = new WeakSet();
 
   function part(key, create) {
     if (!parts.has(key)) {
@@ -46,10 +46,7 @@ export function createReadouts(onPick) {
       if (seen.has(frame)) continue;
       seen.add(frame);
       for (const [name, values] of frame.readouts) if (values.length > 1) tops.set(name, Math.max(tops.get(name) ?? 0, ...values));
-      if (frame.classes) shares.push(Math.max(...frame.classes));
     }
-    shares.sort((a, b) => a - b);
-    tops.set("classes", Math.max(LEAST_TOP, shares[Math.floor(MOST_OF * (shares.length - 1))] ?? 0)); // one that knows nothing yet often makes a single class
   }
 
   /**
@@ -89,13 +86,13 @@ export function createReadouts(onPick) {
   function classes(history, frame, step, names) {
     const count = frame.classes.length, there = classesThere(frame.classes), missing = [...frame.classes.keys()].filter((k) => frame.classes[k] < THERE).map((k) => names[k] ?? k);
     const words = `${there} of ${count} classes are there${missing.length && missing.length < count ? `; missing: ${missing.slice(0, 6).join(", ")}${missing.length > 6 ? " …" : ""}` : ""}. The dashed line is an even share.`;
-    part("classes", () => createBars({ name: "Classes among 200 samples, share", testId: "run-classes", guide: 1 / count, classes: true })).show(frame.classes, step, { most: tops.get("classes"), words, names });
+    part("classes", () => createBars({ name: "Classes among 200 samples, share", testId: "run-classes", guide: 1 / count, classes: true })).show(frame.classes, step, { most: TOPS.find((top) => top >= Math.max(...frame.classes)) ?? 1, words, names });
   }
 
   return {
     element, show,
     at: (step) => { for (const one of parts.values()) one.at?.(step); },
-    forget: () => { parts.clear(); element.replaceChildren(...Array.from({ length: WAITING }, () => make("section", { class: "lp-card lp-runcard lp-readout empty", "aria-hidden": "true" }, make("div", { class: "lp-runbox" })))); [order, tops, seen, shares] = ["", new Map(), new WeakSet(), []]; },
+    forget: () => { parts.clear(); element.replaceChildren(...Array.from({ length: WAITING }, () => make("section", { class: "lp-card lp-runcard lp-readout empty", "aria-hidden": "true" }, make("div", { class: "lp-runbox" })))); [order, tops, seen] = ["", new Map(), new WeakSet()]; },
     /** A readout in words, for the sentence of a preset. */
     said: (frame, name) => { const values = frame?.readouts.get(name); return values?.length === 1 ? `${titled(name)[0]}: ${short(values[0])} ${titled(name)[1]}`.trim() : ""; },
   };

@@ -173,7 +173,7 @@ class RunView {
     const line = (name) => ({ key: name, name, ...losses.get(name) }), isMain = (name) => !several || name.endsWith(" loss"), weight = +this.smooth.value;
     this.smooth.setAttribute("aria-valuetext", `${Math.round(100 * weight)} %`);
     const more = { marks: [...marks, ...this.stages()], end, weight };
-    this.losses.rename(several ? "Losses of the players" : "Loss by part", this.isLog ? "log scale" : "even scale");
+    this.losses.rename(several ? "Losses of the players" : names.length > 1 ? "Loss by part" : "Loss", this.isLog ? "log scale" : "even scale");
     this.losses.show({ lines: names.filter(isMain).map(line), log: this.isLog, ...more });
     const others = names.filter((name) => !isMain(name));
     this.besideCard.hidden = !others.length;
