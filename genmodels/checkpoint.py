@@ -9,7 +9,6 @@ A model that came from elsewhere is such a folder too: its weights are as they c
 
 import copy
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from .latent.directions import Direction
 from .latent.samplers import Sampler, unpacked
 from .models import MODELS, Trainable
 from .nets import out_of_memory
+from .whole import replaced, write_whole
 
 OWN: dict[str, type[Trainable]] = {**MODELS, "classifier": Classifier}
 FAMILIES: dict[str, type[Trainable]] = {**OWN, **formats.FAMILIES}
@@ -265,7 +265,7 @@ def save_foreign(found: Found, folder: Path) -> Checkpoint:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _replaced(folder / WEIGHTS) as temporary:
+    with replaced(folder / WEIGHTS) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in found.weights.items()}, temporary)
     for name, path in found.beside.items():
         write_whole(folder / name, path.read_bytes())
@@ -279,31 +279,6 @@ def find(*roots: Path) -> dict[str, Checkpoint]:
     """The checkpoints in some folders by name; the first folder that has a name wins."""
     return {path.parent.name: Checkpoint(path.parent) for root in reversed(roots)
             for path in sorted(Path(root).glob("*/config.json")) if NAME.fullmatch(path.parent.name)}
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds either the old one or the new one."""
-    with _replaced(path) as temporary:
-        temporary.write_bytes(content)
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    """A place for a file that takes the other's place, once it is written and on the disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if os.name == "posix":  # the new name, too, must survive a power cut; Windows cannot open a folder
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _short(error: Exception) -> str:

@@ -1,11 +1,14 @@
 """A stranger's picture file: checked before it is unpacked, turned as its camera says, eight bits of red, green and blue; also as a small square."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
+T = TypeVar("T")
 FORMATS = ("PNG", "JPEG", "WEBP")
 LARGEST_FILE = 8 << 20  # bytes
 LARGEST = 24_000_000  # pixels
@@ -13,6 +16,7 @@ LONGEST = 20  # times as long as wide, or as wide as long
 WIDE = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # modes with more than eight bits
 GREY = ("1", "L", "LA", *WIDE)  # modes without colour
 ORIENTATION = 0x0112  # EXIF: how the camera was held; 1 is upright
+LUMA = np.array([299, 587, 114], np.uint32)  # parts in 1,000 (ITU-R BT.601)
 LIGHT = 0.6  # from this mean lightness on, what is visible of a transparent picture is put on black
 FOREIGN = {  # what else comes under the name of a picture: where a mark stands in the file, and the name of what has it
     (4, b"ftypheic"): "a HEIC photo", (4, b"ftypheix"): "a HEIC photo", (4, b"ftypmif1"): "a HEIF photo", (4, b"ftypavif"): "an AVIF picture",
@@ -34,14 +38,24 @@ class Upright:
     done: tuple[str, ...]
 
 
-def square(data: bytes, side: int) -> tuple[np.ndarray, bool]:
-    """A PNG, JPEG or WEBP file as uint8 [side, side, 3], and whether it has no colour.
+def square(data: bytes, side: int, formats: tuple[str, ...] = FORMATS) -> tuple[np.ndarray, bool]:
+    """A picture file (PNG, JPEG or WEBP) as uint8 [side, side, 3], and whether it has no colour.
 
     The middle is cut out and averaged over areas; what is transparent becomes white, more than eight bits are scaled from the picture's
     darkest to its brightest number. At most 8 MB, 24 megapixels and 20 times as long as wide; else BadPicture.
     """
-    found = upright(data, (2 * side, 2 * side), FORMATS, ground="white")
-    return np.asarray(_cropped(found.image, side)), found.grey
+    found = upright(data, (2 * side, 2 * side), formats, ground="white")
+    return np.asarray(middle(found.image, side)), found.grey
+
+
+def size(data: bytes, formats: tuple[str, ...] = FORMATS) -> tuple[int, int]:
+    """Width and height as a picture file says them, without unpacking it. BadPicture as for `upright`."""
+    return _opened(data, formats, lambda image: image.size)
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    """The lightness uint8 [...] of pixels uint8 [..., 3] (ITU-R BT.601)."""
+    return ((pixels @ LUMA + 500) // 1000).astype(np.uint8)
 
 
 def upright(data: bytes, least: tuple[int, int], formats: tuple[str, ...], ground: str = "") -> Upright:
@@ -51,6 +65,11 @@ def upright(data: bytes, least: tuple[int, int], formats: tuple[str, ...], groun
     where none is named, on white, or on black where the rest is light. BadPicture says in one sentence what is wrong with a file; nothing
     of it is unpacked before its size is known.
     """
+    return _opened(data, formats, lambda image: _plain(image, least, ground))
+
+
+def _opened(data: bytes, formats: tuple[str, ...], look: Callable[[Image.Image], T]) -> T:
+    """look(picture), of a file that is small enough; whatever fails is the file's fault."""
     if len(data) > LARGEST_FILE:
         raise BadPicture(f"A picture's file may have {LARGEST_FILE >> 20} MB, not {len(data) / 2**20:.1f}.")
     try:
@@ -58,7 +77,7 @@ def upright(data: bytes, least: tuple[int, int], formats: tuple[str, ...], groun
             width, height = image.size
             if width * height > LARGEST or max(width, height) > LONGEST * min(width, height):
                 raise BadPicture(f"A picture may have {LARGEST // 10**6} megapixels and be {LONGEST} times as long as wide, not {width}x{height}.")
-            return _plain(image, least, ground)
+            return look(image)
     except BadPicture:
         raise
     except Exception as error:  # a foreign picture fails in many ways
@@ -110,7 +129,8 @@ def _why_not(data: bytes, formats: tuple[str, ...]) -> str:
     return f"This is no readable picture; it must be a whole {known}."
 
 
-def _cropped(image: Image.Image, side: int) -> Image.Image:
+def middle(image: Image.Image, side: int) -> Image.Image:
+    """The middle square of a picture, side x side: averaged over areas where that is smaller."""
     short = min(image.size)
     left, top = (image.width - short) / 2, (image.height - short) / 2
     way = Image.Resampling.BOX if short >= side else Image.Resampling.BICUBIC

@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 
 GROUND = "registry knobs nets normal corruptions"
 MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may import beside itself; from the ground up
-    "registry": "", "knobs": "", "nets": "", "normal": "", "corruptions": "", "filters": "", "client": "", "pictures": "",
+    "registry": "", "knobs": "", "nets": "", "normal": "", "corruptions": "", "filters": "", "client": "", "pictures": "", "whole": "",
     "models": GROUND,
-    "datasets": "client pictures registry knobs normal",
+    "datasets": "client pictures whole registry knobs normal",
     "intake": "pictures datasets",
     "latent": "normal knobs registry",
     "kept": "latent normal",
@@ -23,7 +23,7 @@ MAY_IMPORT = {  # a room of genmodels, or a file in it, and the rooms it may imp
     "formats": f"models {GROUND}",
     "weights": "",
     "answers": f"models {GROUND}",
-    "checkpoint": f"weights answers formats classifier kept latent models {GROUND}",
+    "checkpoint": f"whole weights answers formats classifier kept latent models {GROUND}",
     "export": f"checkpoint classifier models {GROUND}",
     "card": f"checkpoint classifier models datasets latent {GROUND}",
     "first_atlas": f"checkpoint kept datasets latent models {GROUND}",

@@ -12,7 +12,7 @@ from huggingface_hub import metadata_load, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from ..client import Hub, Repository, address
-from ..pictures import BadPicture, square
+from ..pictures import BadPicture, grey, square
 from ._base import Images, Progress, check_split
 from ._columns import classes_of, picture_column
 from ._hub import SHARD, Bars
@@ -29,7 +29,6 @@ LIMIT = 10**9  # bytes that may be downloaded
 README_LIMIT = 1 << 20
 ADVICE = "Or name another dataset."
 BATCH = 16  # rows in memory at a time: a photograph may have megabytes
-LUMA = np.array([299, 587, 114], np.uint32)  # parts in 1,000 (ITU-R BT.601)
 
 
 @dataclass(frozen=True)
@@ -234,7 +233,7 @@ class _Reader:
                              f"At least {FEWEST} are needed. {ADVICE}")
         channels = channels or (1 if 2 * self.grey > found else 3)
         pixels = np.stack(self.pixels)
-        pixels = ((pixels @ LUMA + 500) // 1000).astype(np.uint8)[..., None] if channels == 1 else pixels
+        pixels = grey(pixels)[..., None] if channels == 1 else pixels
         labels, classes = self._labelled()
         return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels), classes, account=self._account(channels))
 
