@@ -101,6 +101,13 @@ def test_a_body_that_is_too_large_gets_413(ask, path, chunked):
     assert status == 413 and text == "This is too large: a request may have 8 MB." and headers["Connection"] == "close"
 
 
+def test_pictures_to_learn_from_may_be_larger(ask):
+    body = bytes(9 << 20)
+    assert ask("/live/train/data", "POST", body)[0] != 413 and ask("/live/train/data/x", "POST", b"", Content_Length=str(len(body)))[0] == 413
+    status, _, text = ask("/live/train/data", "POST", b"", Content_Length=str(65 << 20))
+    assert status == 413 and text == "This is too large: a request may have 64 MB."
+
+
 def test_a_body_just_below_the_limit_comes_through(ask):
     body = json.dumps({"data": ["x" * (8 << 20)]}).encode()
     assert len(body) < LARGEST_BODY and ask("/gradio_api/call/shout", "POST", body, Content_Type="application/json")[0] != 413

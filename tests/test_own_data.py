@@ -13,6 +13,9 @@ from PIL import Image
 
 from genmodels.datasets import OwnSets, dataset, is_own
 from genmodels.datasets._unpacked import FEWEST, MOST, unpacked
+from genmodels.train.recipe import plan_from
+from genmodels.train.sets import OWN_KEPT, Sets, own_sets
+from genmodels.train.worker import Service
 
 RNG = np.random.default_rng(0)
 
@@ -244,3 +247,42 @@ def test_a_bad_file_leaves_nothing_behind_and_nobody_keeps_more_than_six(tmp_pat
     with pytest.raises(ValueError, match="6 sets of pictures here already"):
         sets.add(content, "anna")
     assert sets.add(content, "berta")["count"] == 80 and len(sets.of("anna")) == 6
+
+
+# What is trained on them
+
+
+def plan(name: str, **model):
+    return plan_from({"format": 1, "family": "vae", "dataset": name, "model": {"image_shape": [1, 32, 32], "width": 4, "hidden": 8} | model,
+                      "recipe": {"stages": [{"steps": 2}]}})
+
+
+def test_only_their_owner_may_train_on_pictures(tmp_path, cats_and_dogs, monkeypatch):
+    service = Service(tmp_path / "runs", device="cpu")
+    monkeypatch.setattr(service.keeper, "warm", lambda: None)
+    name = service.own.add(packed(cats_and_dogs), "anna")["id"]
+    run = service.start(plan(name), "anna")
+    assert run.plan.dataset == name and service.own.folder == tmp_path / "datasets"
+    with pytest.raises(LookupError, match="not here"):
+        service.start(plan(name), "berta")
+    assert "not here" in service.estimate(plan(name), "berta")["problem"] and service.rows("berta") == []
+
+
+def test_the_worker_finds_them_beside_the_runs_and_says_when_they_are_gone(tmp_path, cats_and_dogs):
+    own = own_sets(tmp_path / "runs")
+    name = own.add(packed(cats_and_dogs), "anna")["id"]
+    train, test = Sets(None, "cpu", own=own.folder).now(plan(name, conditions=["cat", "dog"]))
+    assert (len(train), len(test)) == (72, 8)
+    own.remove(name, "anna")
+    with pytest.raises(FileNotFoundError, match="taken them away"):
+        Sets(None, "cpu", own=own.folder).now(plan(name))
+
+
+def test_few_sets_of_people_stay_in_memory(tmp_path, cats_and_dogs):
+    own, loaded = own_sets(tmp_path / "runs"), []
+    names = [own.add(packed(cats_and_dogs), f"owner {k}")["id"] for k in range(OWN_KEPT + 2)]
+    sets = Sets(None, "cpu", own=own.folder)
+    for name in names:
+        loaded.append(sets.now(plan(name)))
+        assert sum(key[0].startswith("own:") for key in sets._sets) <= OWN_KEPT
+    assert sets.now(plan(names[-1])) is loaded[-1] and len(sets.now(plan(names[0]))[0]) == 72

@@ -13,6 +13,7 @@ from ..registry import modules_in
 from ._base import Images, floats
 from ._own import Own, OwnSets, is_own
 from ._ready import is_fetched, ready
+from ._unpacked import LARGEST as LARGEST_UPLOAD
 
 DATASETS = modules_in(sys.modules[__name__])
 LONGEST_NAME = 80  # characters, also in config.json

@@ -8,20 +8,24 @@ import torch
 
 from ..checkpoint import Checkpoint, find
 from ..classifier import Classifier
-from ..datasets import Images, dataset
+from ..datasets import Images, OwnSets, dataset, is_own
 from ..evaluate import SECOND
 from .recipe import Plan
 
 PATIENCE = 5.0  # seconds that everybody else may have to wait for somebody's pictures
+OWN_KEPT = 4  # sets of people's own pictures in memory, beside those that are being trained on
 
 Pair = tuple[Images, Images]  # to train on, to test with
 
 
 class Sets:
-    """The datasets of plans, on one device, loaded when they are first asked for and kept, and the classifiers of them."""
+    """The datasets of plans, on one device, loaded when they are first asked for and kept, and the classifiers of them.
 
-    def __init__(self, source: Path | None, device: str, checkpoints: Path | None = None):
-        self.source, self.device = source, torch.device(device)
+    own: the folder of people's own pictures, of which a few sets are kept in memory.
+    """
+
+    def __init__(self, source: Path | None, device: str, checkpoints: Path | None = None, own: Path | None = None):
+        self.source, self.own, self.device = source, own, torch.device(device)
         self._sets: dict[tuple, Future[Pair]] = {}
         self._found = {} if checkpoints is None else find(checkpoints)
         self._classifiers: dict[tuple, Classifier | None] = {}
@@ -31,6 +35,9 @@ class Sets:
         """Both splits, or None while they come. Raises what went wrong with loading once; asked again, it tries again."""
         asked = _asked(plan)
         if asked not in self._sets:
+            kept = [one for one in self._sets if is_own(one[0])]
+            for one in kept[:max(0, len(kept) - OWN_KEPT + 1)] if is_own(plan.dataset) else ():
+                del self._sets[one]
             self._sets[asked] = Future()
             threading.Thread(target=self._load, args=(asked, self._sets[asked]), daemon=True, name=f"load {plan.dataset}").start()
         if not self._sets[asked].done():
@@ -69,10 +76,15 @@ class Sets:
         try:
             data = dataset(*asked)
             more = {"progress": tell} if hasattr(data, "HUB") or hasattr(data, "FILE") else {}
-            train, test = (data.load(split, self.source, **more).to(self.device) for split in ("train", "test"))
+            train, test = (data.load(split, self.own if is_own(asked[0]) else self.source, **more).to(self.device) for split in ("train", "test"))
             future.set_result((train, test))
         except BaseException as error:  # goes to whoever asks
             future.set_exception(error)
+
+
+def own_sets(runs: Path) -> OwnSets:
+    """People's own pictures lie beside the runs."""
+    return OwnSets(Path(runs).resolve().parent / "datasets")
 
 
 def _fits(checkpoint: Checkpoint, name: str, image_shape: tuple[int, ...], classes: tuple[str, ...]) -> bool:

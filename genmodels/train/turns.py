@@ -23,7 +23,7 @@ from .lock import Lock, Locked
 from .loop import CannotGoOn, Progress
 from .queue import Queue
 from .runs import ENDS, UNFINISHED, Run
-from .sets import Sets
+from .sets import Sets, own_sets
 from .training import Training
 
 SLICE = 2.0  # seconds that one owner trains before the next one does, where there are few
@@ -39,7 +39,7 @@ class Worker:
         self.turns: dict[str, tuple[Training, Iterator[Progress]]] = {}  # by owner; the first one is next
         self.unsaid: dict[str, tuple[Run, str]] = {}  # runs that paused because not even their run.json could be written
         self.awaited: dict[str, tuple[float, str]] = {}  # runs whose pictures are on their way: when and what their run.json was told
-        self._sets = Sets(data, device, checkpoints)
+        self._sets = Sets(data, device, checkpoints, own_sets(folder).folder)
         self._errands, self._bell = Errands(folder), Bell(folder)
         self._desk = Desk(Path(folder), self._sets, device)
         self._turn = Path(folder) / ".turn"  # names the run being trained: where the process dies, it is the suspect

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..checkpoint import FAMILIES, NAME
+from ..datasets import is_own
 from . import caps
 from .bell import Bell
 from .caps import Refused
@@ -25,6 +26,7 @@ from .queue import Queue
 from .recipe import Plan, longer
 from .rows import Rows
 from .runs import ENDS, LONGEST_TITLE, UNFINISHED, Run
+from .sets import own_sets
 from .state import fitting, newest
 
 TERM_AFTER, KILL_AFTER = 0.8, 3.0  # seconds after which a stop is no longer a request
@@ -38,7 +40,7 @@ class Service:
     The worker begins with the first look or where an earlier server left runs behind, and is begun again whenever it dies. Owners are
     tokens; only their hash is written down. Every method that takes a name and an owner raises LookupError, in words, where the run is not
     theirs, and Refused or ValueError for what cannot be. data: a folder with mnist.npz and others; without it pictures come from the Hub.
-    checkpoints: where classifiers lie, which tell the classes of samples.
+    checkpoints: where classifiers lie, which tell the classes of samples. Own pictures (`own`) lie beside the runs, in a folder datasets.
     """
 
     def __init__(self, runs_folder: Path, data: Path | None = None, device: str | None = None, checkpoints: Path | None = None):
@@ -48,6 +50,7 @@ class Service:
         self.keeper = Keeper(str(self.folder.resolve()), "--device", self.device, *more)
         self._queue, self._rows, self._bell, self._errands = Queue(self.folder), Rows(), Bell(self.folder), Errands(self.folder)
         self._estimates = Estimates(self._ask, self.device, fetch=data is not None)
+        self.own = own_sets(self.folder)
         self._guard = threading.RLock()
         if self._queue.unfinished():
             self.keeper.warm()
@@ -123,20 +126,20 @@ class Service:
         me, unfinished = hidden(owner), [about for _, about in self._queue.unfinished()]
         standing = {"sharing": len({about["owner"] for about in unfinished}), "ahead": sum(about["owner"] == me for about in unfinished)}
         try:
-            return self._estimates.of(caps.checked(plan, self.device)) | standing
-        except ValueError as error:
+            return self._estimates.of(self._checked(plan, owner)) | standing
+        except (ValueError, LookupError) as error:
             return {"problem": str(error)} | standing
 
     # To begin
 
     def start(self, plan: Plan, owner: str, title: str = "", group: str = "") -> Run:
         """Ask for a training."""
-        return self._create(caps.checked(plan, self.device), owner, title, group)
+        return self._create(self._checked(plan, owner), owner, title, group)
 
     def fork(self, name: str, owner: str, title: str = "", plan: Plan | None = None) -> Run:
         """A new run that begins with the weights of this one, as far as their shapes are the same; its plan may differ."""
         parent = self.find(name, owner)
-        plan = caps.checked(plan or parent.plan, self.device)
+        plan = self._checked(plan or parent.plan, owner)
         if not (path := newest(parent.folder / "state")):
             raise Refused("That training has not begun, so there are no weights to begin with. Wait for its first picture.")
         with torch.device("meta"):
@@ -144,6 +147,12 @@ class Service:
         if not fits:
             raise Refused("None of that training's weights fits this plan. Keep the family, and the sizes of its layers.")
         return self._create(plan, owner, title or f"{parent.label.get('title', name)}, again", parent.label.get("group", ""), parent=parent, state=path)
+
+    def _checked(self, plan: Plan, owner: str) -> Plan:
+        """A plan within the caps, of pictures that this person may learn from. LookupError for somebody else's."""
+        if is_own(plan.dataset):
+            self.own.about(plan.dataset, owner)
+        return caps.checked(plan, self.device)
 
     def _create(self, plan: Plan, owner: str, title: str, group: str, parent: Run | None = None, state: Path | None = None) -> Run:
         me, title, group = hidden(owner), _said(title, "title"), _said(group, "group")

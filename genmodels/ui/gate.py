@@ -13,6 +13,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 LARGEST_BODY = (8 << 20) + (64 << 10)  # bytes: an upload of 8 MB and its form around it
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LARGER = {"/live/train/data": (64 << 20) + (64 << 10)}  # where more may be sent: pictures to learn from
 EVERYWHERE = ("0.0.0.0", "::", "")
 FETCHES = ("file=http:", "file=https:", "/file/http:", "/file/https:", "/proxy=")
 CLOSED = ("/gradio_api/openapi.json", "/gradio_api/vibe-", "/gradio_api/undo-vibe-", "/gradio_api/dev/", "/gradio_api/profiling",
@@ -66,8 +67,8 @@ class Gate:
             return 400, "This server does not fetch addresses for anybody."
         if scope["path"].startswith(CLOSED):
             return 404, "There is nothing here."
-        if length and (not length[0].isdecimal() or int(length[0]) > self.largest_body):
-            return self._too_large()
+        if length and (not length[0].isdecimal() or int(length[0]) > self._most(scope)):
+            return self._too_large(scope)
         return None
 
     def _ours(self, name: str) -> bool:
@@ -80,25 +81,29 @@ class Gate:
             return False
         return parts.scheme in ("http", "https") and (parts.netloc == host.lower() or (parts.hostname or "") in self.extra)
 
-    def _too_large(self) -> tuple[int, str]:
-        return 413, f"This is too large: a request may have {self.largest_body / 2**20:.0f} MB."
+    def _most(self, scope: MutableMapping[str, Any]) -> int:
+        """Bytes that the body of a request may have."""
+        return LARGER.get(scope["path"].removeprefix(scope.get("root_path", "").rstrip("/")), self.largest_body)
+
+    def _too_large(self, scope: MutableMapping[str, Any]) -> tuple[int, str]:
+        return 413, f"This is too large: a request may have {self._most(scope) / 2**20:.0f} MB."
 
     async def _bounded(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Let a request in, count its body, and answer in the app's place when it grows too large."""
-        seen, started = 0, False
+        seen, started, most = 0, False, self._most(scope)
         headers = HEADERS if self.framed or _is_embedded(scope) else (*HEADERS, UNFRAMED)
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.largest_body:
+            if seen > most:
                 raise _TooLarge
             return message
 
         async def guarded(message: Message) -> None:
             nonlocal started
-            if seen > self.largest_body and not started:
+            if seen > most and not started:
                 return  # whatever the app says about its broken body: the answer is ours
             if message["type"] == "http.response.start":
                 started = True
@@ -109,10 +114,10 @@ class Gate:
         try:
             await self.app(scope, counted, guarded)
         except Exception:
-            if seen <= self.largest_body:
+            if seen <= most:
                 raise
-        if seen > self.largest_body and not started:
-            await _answer(send, *self._too_large())
+        if seen > most and not started:
+            await _answer(send, *self._too_large(scope))
 
 
 class _TooLarge(Exception):
