@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 
 from genmodels.engine import Engine
 from genmodels.hub import Shelf
+from genmodels.train.worker import Service
 from genmodels.ui import TITLE, page
 from genmodels.ui.classroom import Classroom
 from genmodels.ui.live.cleaning import Cleaning
@@ -28,6 +29,7 @@ from genmodels.ui.live.path import NoiseRoad, PathRoad
 from genmodels.ui.live.routes import LiveRoutes
 from genmodels.ui.live.shelf import ShelfRoad
 from genmodels.ui.live.taking import Taking
+from genmodels.ui.live.training import TrainRoad, open_to_asker
 from genmodels.ui.live.wish import Wish
 from genmodels.ui.live.workshop import Workshop
 from genmodels.ui.serve import serve
@@ -92,19 +94,22 @@ def run(asked: Settings, in_class: bool) -> int:
     """Build engine, page and roads, and serve them until somebody ends it."""
     if asked.space:
         furnish()
-    shelf = Shelf(asked.data / "fetched")
-    engine = Engine(CHECKPOINTS, asked.data / "checkpoints", shelf.folder, device="zero" if asked.lent else None, cache=asked.data / "cache")
-    on_the_hub, host, on_open = "/" in asked.model, asked.host, []
     if asked.pictures and not asked.pictures.is_dir():
         raise ValueError(f"PICTURES must name a folder with data sets such as mnist.npz, not {asked.pictures}.")
+    shelf = Shelf(asked.data / "fetched")
+    service = Service(asked.data / "runs", asked.pictures, "cpu" if asked.lent else None, CHECKPOINTS)  # a card is lent for moments only
+    engine = Engine(CHECKPOINTS, asked.data / "checkpoints", shelf.folder, device="zero" if asked.lent else None, cache=asked.data / "cache",
+                    runs=service.folder, may=open_to_asker(service))
+    on_the_hub, host, on_open = "/" in asked.model, asked.host, []
     if not on_the_hub and asked.model not in (FIRST, *engine.names()):
         raise ValueError(f"There is no model {asked.model!r}; there are {', '.join(engine.names())}. One on the Hugging Face Hub is named owner/name.")
     place = Place(asked.space, asked.data.is_relative_to(STORAGE), asked.model if on_the_hub else "")
     blocks = page(engine, FIRST if on_the_hub else asked.model, asked.title, asked.tabs, place)
-    hub = ShelfRoad(shelf, engine, classroom=in_class, sign_in=asked.sign_in)
-    roads = {"hub": hub, "take": Taking(engine), "directions": Workshop(engine), "own": (own := Intake(engine)), "clean": Cleaning(engine),
+    train = TrainRoad(service, engine, asked.pictures)
+    hub = ShelfRoad(shelf, engine, classroom=in_class, sign_in=asked.sign_in, trained=train.trained_by)
+    roads = {"hub": hub, "train": train, "take": Taking(engine), "directions": Workshop(engine), "own": (own := Intake(engine)), "clean": Cleaning(engine),
              "neighbours": Neighbours(engine, asked.pictures), "path": PathRoad(engine), "noise": NoiseRoad(engine)}
-    on_stop = [hub.close, own.close]
+    on_stop = [hub.close, own.close, train.close]
     if on_the_hub:
         wish = roads["wish"] = Wish(shelf, asked.model)
         wish.start()

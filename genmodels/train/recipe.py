@@ -58,7 +58,7 @@ def plan_from(values: dict) -> Plan:
     if values.get("format") != 1:
         raise ValueError(f"This program reads format 1, not {values.get('format')!r}.")
     family, name = values.get("family"), values.get("dataset")
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise ValueError(f"There is no family {family!r:.80}; there are {', '.join(FAMILIES)}.")
     if not FAMILIES[family].learns():
         raise ValueError(f"A model of the family {family} comes ready from elsewhere and cannot be trained here.")

@@ -4,7 +4,9 @@ import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ...hub import Stopped
@@ -69,7 +71,7 @@ class Errands:
                 raise Refused(409, f"{last.text} is still on its way for you; wait for it, or stop it first.")
             if len(self.waiting) >= self.line:
                 raise Refused(503, "Many others wait for the Hub already; try again in some minutes.")
-            errand = self.last[visitor] = Errand(kind, text, work)
+            errand = self.last[visitor] = Errand(kind, text, partial(copy_context().run, work))  # also there it is done for whoever asks
             self.last.move_to_end(visitor)
             for old in [key for key, one in self.last.items() if not one.under_way][:max(0, len(self.last) - KEPT)]:
                 del self.last[old]

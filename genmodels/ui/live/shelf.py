@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -43,11 +44,13 @@ class ShelfRoad:
 
     home: may do everything (see `visitors`). Others: nothing in a class; elsewhere they fetch, delete what they fetched, and publish
     under their own name after signing in; what they may follows from a name of their own, not from an address that many may share.
-    Their fetches are made without this machine's token, which might open what is private.
+    Their fetches are made without this machine's token, which might open what is private. trained(key): the names of the models that a visitor
+    has trained here, which are theirs to publish.
     """
 
-    def __init__(self, shelf: Shelf, engine: Engine, *, classroom: bool = False, sign_in: bool | None = None):
-        self.shelf, self.engine, self.classroom = shelf, engine, classroom
+    def __init__(self, shelf: Shelf, engine: Engine, *, classroom: bool = False, sign_in: bool | None = None,
+                 trained: Callable[[str], list[str]] = lambda key: []):
+        self.shelf, self.engine, self.classroom, self.trained = shelf, engine, classroom, trained
         self.sign_in = can_sign_in() if sign_in is None else sign_in
         self.errands, self.looking = Errands(), []
         self.threads = ThreadPoolExecutor(LOOKS, "look")  # a Hub that hangs holds up nothing else of the page
@@ -129,7 +132,7 @@ class ShelfRoad:
             raise Refused(503, "Many people look at models right now; try again in a moment.")
         stopped = threading.Event()
         self.looking.append(who.key)
-        working = self.threads.submit(_spoken, lambda: work(stopped))
+        working = self.threads.submit(copy_context().run, _spoken, lambda: work(stopped))
         working.add_done_callback(lambda _: self.looking.remove(who.key))  # not before: what was left may still take a while
         try:
             return await unless_left(request, asyncio.wrap_future(working))
@@ -191,15 +194,16 @@ class ShelfRoad:
         token = token_of(request.scope)
         if why := self._why_not_publish(who, token):
             raise Refused(401 if why == SIGN_IN else 403, why)
-        if model not in self._publishable(who):
-            raise Refused(403, f"{model!r:.100} is not yours to publish: everybody may publish what is bundled, and whoever sits at the computer "
-                               "that serves this page what was trained on it; what came from the Hub stays its owner's.")
+        if model not in self._publishable(who) and not (who.home and self.engine.is_run(model)):
+            raise Refused(403, f"{model!r:.100} is not yours to publish: everybody may publish what is bundled and what they have trained, and whoever "
+                               "sits at the computer that serves this page what was trained on it; what came from the Hub stays its owner's.")
         return self.shelf.hub if who.home else replace(self.shelf.hub, token=token)
 
     def _publishable(self, who: Visitor) -> list[str]:
         """Never what came from the Hub: it stays its owner's to publish."""
         whence = ("bundled", "own") if who.home else ("bundled",)
-        return [name for name in self.engine.names() if origin(self.engine.checkpoint(name).folder) in whence]
+        listed = [name for name in self.engine.names() if origin(self.engine.checkpoint(name).folder) in whence]
+        return listed + [name for name in (self.trained(who.key) if who.named or who.home else []) if self.engine.is_run(name)]
 
     def _licences(self, who: Visitor, token: str | None) -> dict[str, list[str]]:
         """The models that this visitor may publish, each with the licences that its data allow."""

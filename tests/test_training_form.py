@@ -1,0 +1,111 @@
+"""The form of a training: every knob of every family is there by itself, with the range that is enforced; data sets, sizes, presets."""
+
+import json
+from dataclasses import dataclass, fields
+
+import pytest
+import torch
+
+from genmodels.datasets import DATASETS
+from genmodels.knobs import knob
+from genmodels.models import MODELS
+from genmodels.train.caps import MOST_PARAMETERS, MOST_STEPS
+from genmodels.train.recipe import Recipe, Stage, plan_from
+from genmodels.train.sizes import SIZES, sizes
+from genmodels.ui.live.trainform import drawn, form, presets
+
+LEARNS = [name for name, model in MODELS.items() if model.learns()]
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory) -> dict:
+    """The form as a page gets it, of a server whose folder of pictures is empty."""
+    return json.loads(json.dumps(form(tmp_path_factory.mktemp("pictures"), "CPU"), allow_nan=False))
+
+
+def family(said: dict, name: str) -> dict:
+    [found] = [one for one in said["families"] if one["id"] == name]
+    return found
+
+
+@pytest.mark.parametrize("name", LEARNS)
+def test_every_knob_of_every_family_is_a_field_with_its_help_and_range(said, name):
+    shown = {field["name"]: field for field in family(said, name)["fields"]}
+    assert set(shown) == {field.name for field in fields(MODELS[name].Config)}
+    for field in fields(MODELS[name].Config):
+        one = shown[field.name]
+        assert one["help"] and (one["low"], one["high"]) == (field.metadata["low"], field.metadata["high"])
+        assert one["default"] == (list(field.default) if isinstance(field.default, tuple) else field.default)
+        assert one["kind"] in ("int", "float", "bool", "str", "choice", "list") and (one["kind"] != "choice" or one["default"] in one["choices"])
+        assert one["data"] == (field.name in ("image_shape", "conditions", "reads"))
+
+
+@pytest.mark.parametrize("name", LEARNS)
+def test_a_family_says_its_title_who_learns_and_a_plan_of_its_defaults_is_one(said, name):
+    found = family(said, name)
+    assert found["title"] and found["players"]
+    model = {field["name"]: field["default"] for field in found["fields"]}
+    stage = {field["name"]: field["default"] for field in said["stage"]} | {"players": found["players"]}
+    recipe = {field["name"]: field["default"] for field in said["recipe"]} | {"stages": [stage]}
+    assert plan_from({"format": 1, "family": name, "dataset": "mnist", "model": model, "recipe": recipe}).family == name
+
+
+def test_a_new_knob_is_a_field_at_once():
+    @dataclass(frozen=True)
+    class Config:
+        sides: tuple[int, ...] = knob((4, 8), "of each", 1, 9)
+        kind: str = knob("a", "which", choices=("a", "b"))
+        rate: float = knob(0.1, "how fast", 0.01, 1, log=True)
+        plain: int = 3
+
+    assert [field["name"] for field in drawn(Config)] == ["sides", "kind", "rate"]
+    sides, kind, rate = drawn(Config)
+    assert (sides["kind"], sides["items"], sides["length"], sides["default"]) == ("list", "int", None, (4, 8))
+    assert (kind["kind"], kind["choices"]) == ("choice", ("a", "b")) and (rate["kind"], rate["log"]) == ("float", True)
+
+
+def test_stages_and_recipes_are_drawn_too(said):
+    assert [field["name"] for field in said["stage"]] == [field.name for field in fields(Stage)]
+    assert [field["name"] for field in said["recipe"]] == [field.name for field in fields(Recipe) if field.name != "stages"]
+
+
+def test_data_sets_say_whether_their_pictures_are_at_hand(said, tmp_path):
+    found = {one["id"]: one for one in said["datasets"]}
+    assert set(found) == set(DATASETS) and found["digits"]["ready"] is True and found["digits"]["image_shape"] == [1, 8, 8]
+    assert found["mnist"]["ready"].endswith("PICTURES=FOLDER.") and not found["mnist"]["fetched"] and found["mnist"]["classes"] == list("0123456789")
+    (tmp_path / "mnist.npz").touch()
+    assert {one["id"]: one["ready"] for one in form(tmp_path, "CPU")["datasets"]}["mnist"] is True
+
+
+def test_without_a_folder_pictures_may_come_from_the_hub(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    found = {one["id"]: one for one in form(None, "CPU")["datasets"]}
+    assert found["mnist"]["fetched"] and "ylecun/mnist" in found["mnist"]["ready"] and not found["faces"]["fetched"]
+
+
+@pytest.mark.parametrize("name", LEARNS)
+def test_a_larger_size_is_a_larger_net_that_may_be_trained_here(name):
+    counts = []
+    for size in SIZES:
+        with torch.device("meta"):
+            counts.append(sum(one.numel() for one in MODELS[name](MODELS[name].Config(**sizes(MODELS[name])[size])).parameters()))
+    assert 0 < counts[0] < counts[1] < counts[2] <= MOST_PARAMETERS
+
+
+def test_a_family_may_say_its_sizes_itself():
+    class Own(MODELS["vae"]):
+        SIZES = {"small": {"width": 4}, "medium": {"width": 8}, "large": {"width": 99}}
+
+    assert sizes(Own)["large"] == {"width": 99}
+
+
+def test_presets_are_whole_and_can_be_asked_for(said):
+    assert said["presets"] == json.loads(json.dumps(presets()))
+    for preset in said["presets"]:
+        assert preset["id"] and preset["title"] and preset["watch"].endswith(".") and isinstance(preset["readout"], str) and preset["runs"]
+        for run in preset["runs"]:
+            assert run["title"] and plan_from(run["plan"]).recipe.steps <= MOST_STEPS
+
+
+def test_what_is_allowed_is_said(said):
+    assert said["device"] == "CPU" and said["most"]["steps"] == MOST_STEPS and said["most"]["parameters"] == MOST_PARAMETERS
