@@ -14,19 +14,20 @@ from starlette.testclient import TestClient
 
 from genmodels.engine import Engine
 from genmodels.hub import Hub, Shelf
+from genmodels.train.runs import Run
 from genmodels.ui.live import catalogue
 from genmodels.ui.live.routes import LiveRoutes
 from genmodels.ui.live.shelf import CLASS, NAMELESS, NOT_HERE, NOT_YOURS, SIGN_IN, ShelfRoad, token_of
-from genmodels.ui.visitors import Visitors
+from genmodels.ui.visitors import COOKIE, Visitors, asking
 
-from .conftest import save_tiny, tiny_model
+from .conftest import digits_plan, save_tiny, tiny_model
 from .format_kit import files_of
 from .hub_stand_in import HubStandIn, Person
 from .live_kit import model, page_files
 
 HOME, ADA, BEN = ("127.0.0.1", 4000), ("192.168.0.7", 4000), ("192.168.0.8", 4000)
 PATIENCE = 30.0  # seconds
-REPO, TOKEN = "somebody/digits", "token-of-ada"
+REPO, TOKEN, TRAINED = "somebody/digits", "token-of-ada", "digits-vae-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +52,18 @@ def shelf(hub, tmp_path) -> Shelf:
 
 
 @pytest.fixture
-def road(shelf, tmp_path):
+def may() -> set[str]:
+    """The keys of those who may use the model of somebody's training."""
+    return set()
+
+
+@pytest.fixture
+def road(shelf, tmp_path, may):
     """A function that opens the roads and gives browsers that have been there before, by their address."""
     save_tiny(tiny_model("autoencoder"), tmp_path / "own" / "mine")
-    engine = Engine(tmp_path / "own", shelf.folder, device="cpu", cache=tmp_path / "cache")
+    save_tiny(tiny_model("vae"), Run.create(tmp_path / "runs" / TRAINED, digits_plan(), "somebody").folder / "checkpoint")
+    engine = Engine(tmp_path / "own", shelf.folder, device="cpu", cache=tmp_path / "cache", runs=tmp_path / "runs",
+                    may=lambda name: (who := asking()) is not None and who.key in may)
     made = []
 
     def opened(session: dict | None = None, **settings):
@@ -307,6 +316,33 @@ def test_bundled_models_may_be_published_by_all_who_signed_in(road, hub, tmp_pat
     until("done", client)
     assert ("models", "ben/mine") in hub.repositories and TOKEN not in hub.tokens
     assert "token-of-ben" not in client.get("/live/hub/state").text + caplog.text
+
+
+def test_a_trained_model_is_published_by_whoever_trained_it_and_by_no_other_visitor(road, hub, may):
+    hub.people["token-of-ben"] = Person("ben")
+    owners = []
+    visit = road(session={"oauth_info": {"access_token": "token-of-ben", "expires_at": time.time() + 60}}, sign_in=True,
+                 trained=lambda key: [TRAINED] if key in owners else [])
+    ben, words = visit(BEN), WORDS | {"model": TRAINED, "repo": "ben/mine"}
+    assert TRAINED not in ben.get("/live/hub/state").json()["licences"] and "not yours" in ben.post("/live/hub/publish", json=words).text
+    owners.append(ben.cookies[COOKIE].split(".")[0])
+    may.update(owners)
+    assert ben.get("/live/hub/state").json()["licences"][TRAINED][0]
+    assert {"README.md", "config.json", "model.safetensors", "decoder.onnx"} <= {file["path"] for file in asked(ben, "draft", **words)["files"]}
+    asked(ben, "publish", **words)
+    until("done", ben)
+    assert {"config.json", "model.safetensors"} <= set(hub.repositories["models", "ben/mine"].files) and TOKEN not in hub.tokens
+    ada = visit(ADA)  # knows the name, and is shown the model
+    may.add(ada.cookies[COOKIE].split(".")[0])
+    assert "not yours to publish" in ada.post("/live/hub/publish", json=words).text
+
+
+def test_whoever_sits_at_this_machine_publishes_a_trained_model_that_is_shared_with_them(road, hub, may):
+    client, words = road()(HOME), WORDS | {"model": TRAINED}
+    assert client.post("/live/hub/publish", json=words).status_code == 403
+    may.add(client.cookies[COOKIE].split(".")[0])
+    asked(client, "publish", **words)
+    assert until("done", client)["outcome"]["url"] == f"{hub.url}/ada/mine"
 
 
 @pytest.mark.parametrize("info", [{"access_token": "t", "expires_at": 1}, {"expires_at": 9e12}, None, "t"])

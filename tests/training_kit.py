@@ -20,7 +20,7 @@ from genmodels.ui.visitors import Visitors
 from .conftest import save_tiny, tiny_model
 from .live_kit import page_files
 
-PATIENCE = 120.0  # seconds: a worker process imports torch first
+PATIENCE = 300.0  # seconds: a worker process imports torch first
 Visit = Callable[..., TestClient]
 
 
