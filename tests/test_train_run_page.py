@@ -31,8 +31,8 @@ window.road = {
   frame: async (name, step) => { asked.push(["frame", step]); return frameOf(step); },
   fixed: async () => ({ pictures: grey(200, 16), labels: Uint8Array.from({ length: N }, (_, k) => k % 3), shapes: { pictures: [16, 8, 8, 1] } }),
   act: async (name, what, values) => { asked.push([what, values]); row.state = { pause: "paused", stop: "stopped", resume: "running", more: "running" }[what] ?? row.state; if (what === "rate") { row.rate_factor = values.factor; told.events.push({ step: 41, seconds: 21, rate_factor: values.factor, note: `rate x${values.factor}` }); } return { ...row }; },
-  hand: async (name, values) => { asked.push(["hand", values]); row.step += 1; return { step: row.step, quantities: [{ name: "x", ...picture(200) }, { name: "mean", ...numbers(0.5, -0.25) }, { name: "noise", ...numbers(1, 2) }, { name: "z", ...numbers(1.5, 1.75) },
-    { name: "reconstruction", ...picture(90) }], parts: { loss: 21.5, reconstruction: 11.5, kl: 5 }, update: Object.fromEntries(values.players.map((player) => [player, { gradient: 3.5, change: 0.25, rate: 0.001 }])), after: { loss: 20.25, reconstruction: 10.5, kl: 4.75 }, later: [{ name: "reconstruction", ...picture(120) }] }; },
+  hand: async (name, values) => { asked.push(["hand", values]); row.step += 1; return { step: row.step, quantities: values.players.flatMap((player) => [{ player, name: "x", ...picture(200) }, { player, name: "mean", ...numbers(0.5, -0.25) }, { player, name: "noise", ...numbers(1, 2) }, { player, name: "z", ...numbers(1.5, 1.75) },
+    { player, name: "reconstruction", ...picture(90) }, { player, name: "reconstruction, after the step", ...picture(120) }]), parts: { loss: 21.5, reconstruction: 11.5, kl: 5 }, update: Object.fromEntries(values.players.map((player) => [player, { gradient: 3.5, change: 0.25, rate: 0.001 }])), after: { loss: 20.25, reconstruction: 10.5, kl: 4.75 } }; },
 };
 """
 PAGE = """<!doctype html><html lang=en><head><meta name=viewport content="width=device-width"><style>%s</style></head><body><div class=gradio-container id=place></div>

@@ -9,6 +9,7 @@ import { mosaic } from "./trainpictures.js";
 import { sheet } from "./traincharts.js";
 import { short, stepText } from "./trainscales.js";
 
+const AFTER = ", after the step"; // as genmodels/train/hand.py names what the new weights make of the same pictures
 const FAR = [[1, "the planned step"], [10, "10 times as far"], [100, "100 times as far"]], SAID = 4, HIGH = 64; // numbers that are written out; pixels of bars
 
 /** Numbers or bytes of a quantity as they came, or as text. */
@@ -49,7 +50,7 @@ export function createHand(road) {
     for (const button of buttons.children) button.disabled = busy || !able;
     far.disabled = busy || !able;
     words.textContent = busy ? "Computing the step …" : row.mine === false ? "Only its owner takes steps of this training." : !row.by_hand && still ? "This stage finds its weights in one go, so there is no single step to take." : !able ? "Pause the training first: then you take the next step yourself, and see every quantity of it."
-      : answer && of === row.name ? `Step ${stepText(answer.step)} is done and kept. Press a picture to follow another one; every press is one more step.` : "Take the next step yourself: encode, decode, compare, and change the weights.";
+      : answer && of === row.name ? `Step ${stepText(answer.step)} is done and kept. Press a picture to follow another one; every press is one more step.` : buttons.children.length > 1 ? "Take the next step yourself: let one of the players learn, or both." : "Take the next step yourself: encode, decode, compare, and change the weights.";
   }
 
   function show(next) {
@@ -67,7 +68,7 @@ export function createHand(road) {
     const { quantities, parts, update } = answer, players = Object.keys(update), several = players.length > 1, count = Math.min(...quantities.map(({ shape }) => shape[0]));
     if (picked >= count) picked = 0;
     flow.replaceChildren(...players.map((player) => {
-      const mine = quantities.filter((one) => (one.player ?? player) === player), beside = new Set(mine.map(({ name }) => name));
+      const mine = quantities.filter((one) => one.player === player && !one.name.endsWith(AFTER)), beside = new Set(mine.map(({ name }) => name));
       const tiles = [...mine.map((one) => quantityTile(one, termOf(one.name, beside))), lossTile(partsOf(parts, player), player), updateTile(player, update[player])];
       return make("div", { class: "lp-handrow" }, several ? make("h3", {}, `The ${playerName(player)} learns`) : null, make("div", { class: "lp-handtiles" }, ...tiles));
     }));
@@ -115,15 +116,20 @@ export function createHand(road) {
 
   /** The same pictures with the old weights and with the new ones. */
   function drawAfter() {
-    const { quantities, parts, after: losses = {}, later = [] } = answer, find = (list, name) => list.find((one) => one.name === name && one.kind === "picture");
-    const made = later.find(({ kind, name }) => kind === "picture" && name !== "x"), shown = made ? [["The pictures", find(quantities, "x")], ["Before the step", find(quantities, made.name)], ["After it", made]].filter(([, one]) => one) : [];
+    const { quantities, parts, after: losses } = answer, later = quantities.filter(({ name }) => name.endsWith(AFTER)).map((one) => [one, quantities.find(({ name, player }) => name + AFTER === one.name && player === one.player)]);
+    const made = later.find(([{ kind }]) => kind === "picture"), shown = made ? [...(made[1].name === "reconstruction" ? [["The pictures", quantities.find(({ name }) => name === "x")]] : []), ["Before the step", made[1]], ["After it", made[0]]] : [];
     const figures = shown.map(([text, one]) => {
       const canvas = make("canvas", { class: "lp-handpicture one", role: "img" }), figure = make("figure", { class: "lp-handtile" }, make("figcaption", {}, make("small", {}, text)), canvas), values = valuesOf(one), shape = pictureShape(one);
       figure.paint = () => { mosaic(canvas, [{ bytes: values, index: picked }], shape, 1); canvas.setAttribute("aria-label", `${text}: picture ${picked + 1}`); };
       return figure;
     });
+    const single = later.filter(([{ kind }]) => kind !== "picture").map(([now, before]) => {
+      const line = make("p", { class: "lp-handfell lp-handtile" });
+      line.paint = () => line.replaceChildren(formula(termOf(before.name, new Set()).symbol || `"${before.name}"`), ` of picture ${picked + 1}: `, make("b", {}, inMath(valuesOf(before)[picked], 3)), " before, ", make("b", {}, inMath(valuesOf(now)[picked], 3)), " after.");
+      return line;
+    });
     const fell = Object.keys(losses).filter((name) => /(^| )loss$/.test(name)).map((name) => make("p", { class: "lp-handfell" }, `${name === "loss" ? "Loss" : playerLoss(name)} of these pictures: `, make("b", {}, precise(parts[name])), " before, ", make("b", {}, precise(losses[name])), ` after the step (${losses[name] < parts[name] ? "less by" : "more by"} ${short(Math.abs(parts[name] - losses[name]))}).`));
-    after.replaceChildren(...figures, ...(fell.length ? [make("div", { "data-testid": "hand-after" }, ...fell)] : []));
+    after.replaceChildren(...figures, make("div", { class: "lp-handwords", "data-testid": "hand-after" }, ...fell, ...single));
   }
   return { element, show };
 }

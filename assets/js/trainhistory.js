@@ -34,7 +34,6 @@ export class History {
     this.ended = false;
     this.wanted = [];
     this.hear();
-    this.originals();
   }
 
   get goesOn() { return GOES_ON.has(this.row.state); }
@@ -124,13 +123,15 @@ export class History {
 
   // Frames
 
+  /** The test pictures that all frames show: there are some as soon as there is a frame. */
   async originals() {
+    if (this.fixed || this.fixing) return;
+    this.fixing = true;
     try {
       this.fixed = await this.road.fixed(this.row.name);
       if (!this.ended) this.onChange("frame");
-    } catch {
-      if (!this.ended) setTimeout(() => this.originals(), PAUSE); // a run that has not begun has none
-    }
+    } catch { /* the next frame asks again */ }
+    this.fixing = false;
   }
 
   /** Where a step lies among the frames: the last one up to it, and how far it is to the next one, 0..1. @param {number} step @returns {{at: number, part: number}} at is -1 without any */
@@ -188,6 +189,7 @@ export class History {
         const frame = await this.road.frame(this.row.name, step);
         if (this.ended || !this.steps.includes(step)) return;
         this.kept.set(step, frame);
+        this.originals();
         this.bytes += [frame.samples, frame.reconstructions, frame.codes].reduce((sum, one) => sum + (one?.byteLength ?? 0), 0);
         return this.onChange("frame");
       } catch (error) {

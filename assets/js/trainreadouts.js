@@ -6,6 +6,7 @@ import { createTimeChart } from "./traincharts.js";
 import { short } from "./trainscales.js";
 
 const TOPS = [0.3, 0.5, 1]; // ends of the scale of shares
+const NAMED = 6; // classes that are named where they are missing
 const WAITING = 2; // places kept for what is not known yet
 const THERE = 0.01; // share of the samples from which a class counts as there
 const GAME = "What D believes", JUDGED = "What the critic says"; // of data and of samples, in one chart: the two meet where nothing can be told apart
@@ -84,8 +85,8 @@ export function createReadouts(onPick) {
   }
 
   function classes(history, frame, step, names) {
-    const count = frame.classes.length, there = classesThere(frame.classes), missing = [...frame.classes.keys()].filter((k) => frame.classes[k] < THERE).map((k) => names[k] ?? k);
-    const words = `${there} of ${count} classes are there${missing.length && missing.length < count ? `; missing: ${missing.slice(0, 6).join(", ")}${missing.length > 6 ? " …" : ""}` : ""}. The dashed line is an even share.`;
+    const count = frame.classes.length, there = classesThere(frame.classes), missing = [...frame.classes.keys()].filter((k) => frame.classes[k] < THERE).map((k) => names[k] ?? k), more = missing.length - NAMED;
+    const lacks = missing.length && there ? `; missing: ${missing.slice(0, NAMED).join(", ")}${more > 0 ? ` and ${more} more` : ""}` : "", words = `${there} of ${count} classes are there${lacks}. The dashed line is an even share.`;
     part("classes", () => createBars({ name: "Classes among 200 samples, share", testId: "run-classes", guide: 1 / count, classes: true })).show(frame.classes, step, { most: TOPS.find((top) => top >= Math.max(...frame.classes)) ?? 1, words, names });
   }
 

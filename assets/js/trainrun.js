@@ -96,14 +96,17 @@ class RunView {
     this.classNames(row);
   }
 
-  async classNames({ dataset }) {
+  async classNames({ dataset, family }) {
     const history = this.history;
     this.names = [];
+    this.kind = [family, dataset].join(" · ");
     try {
       const form = await this.road.form();
       if (history !== this.history) return;
-      this.names = form.datasets.find(({ id }) => id === dataset)?.classes ?? [];
-      this.later();
+      const data = form.datasets.find(({ id }) => id === dataset);
+      this.names = data?.classes ?? [];
+      this.kind = [form.families?.find(({ id }) => id === family)?.title ?? family, (data?.title ?? dataset).replace(/ \(.*/, "")].join(" · ");
+      this.become(this.history.row);
     } catch { /* without it classes have numbers */ }
   }
 
@@ -112,7 +115,7 @@ class RunView {
     if (this.history?.row.name !== row.name) return;
     if (this.history.row !== row) this.history.become(row);
     this.title.textContent = row.title || row.name;
-    this.about.textContent = this.title.textContent === row.name ? "" : [row.family, row.dataset].filter(Boolean).join(" · ");
+    this.about.textContent = this.kind;
     this.element.dataset.state = row.state;
     this.controls.show(row);
     this.hand.show(row);
@@ -173,10 +176,12 @@ class RunView {
     const line = (name) => ({ key: name, name, ...losses.get(name) }), isMain = (name) => !several || name.endsWith(" loss"), weight = +this.smooth.value;
     this.smooth.setAttribute("aria-valuetext", `${Math.round(100 * weight)} %`);
     const more = { marks: [...marks, ...this.stages()], end, weight };
-    this.losses.rename(several ? "Losses of the players" : names.length > 1 ? "Loss by part" : "Loss", this.isLog ? "log scale" : "even scale");
+    this.losses.rename(several ? "Losses of the players" : names.length > 1 ? "Loss by part" : "Loss", this.isLog && names.filter(isMain).some((name) => losses.get(name).values.some((value) => value <= 0)) ? "even: not all are above 0" : "");
     this.losses.show({ lines: names.filter(isMain).map(line), log: this.isLog, ...more });
     const others = names.filter((name) => !isMain(name));
     this.besideCard.hidden = !others.length;
+    const owners = new Set(others.map((name) => name.split(" ")[0]));
+    this.beside.rename(owners.size === 1 ? `Beside the loss of the ${[...owners][0]}` : "Beside the losses", "");
     if (others.length) this.beside.show({ lines: others.map(line), ...more });
   }
 

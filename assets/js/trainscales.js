@@ -29,7 +29,7 @@ export function scaleOf(values, log, range = null) {
 function reach(known) {
   const at = (share) => known[Math.round(share * (known.length - 1))], [low, high] = known.length > 20 ? [at(NEAR), at(FAR)] : [known[0], known.at(-1)];
   const air = (high - low) * 0.08 || Math.abs(high) * 0.1 || 0.5;
-  return [low >= 0 && low < 0.4 * high ? 0 : low - air, high + air];
+  return [low >= 0 && low < 0.4 * high ? 0 : low >= 0 ? Math.max(0, low - air) : low - air, high + air];
 }
 
 function even(low, high) {

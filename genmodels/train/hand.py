@@ -9,11 +9,15 @@ from torch import Tensor
 from .loop import Trainer
 
 FEW = 16  # pictures
+AFTER = ", after the step"  # behind the names of what the new weights make of the same pictures and noise
 
 
 @dataclass
 class Hand:
     """What a step by hand showed. The losses before and after are of the same pictures and the same noise.
+
+    Behind what a player computes stands again, named ", after the step", what it would compute now: pictures, and single numbers of
+    them, that the step has changed.
 
     Loss terms are named as in the reports: by their own names where one player learns in the stage, else with the player's before them.
     """
@@ -65,6 +69,10 @@ def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | N
                            "change": _length([one.detach() - old for one, old in zip(owned, before, strict=True)]), "rate": rate}
     after = _looked(trainer, lambda: model.loss(x, y, player))
     hand.after |= {prefix + name: float(value.detach()) for name, value in after.items()}
+    with torch.no_grad():
+        again = _looked(trainer, lambda: model.by_hand(x, y, player)) if hasattr(model, "by_hand") else []
+    hand.quantities += [(player, name + AFTER, value.detach().float().cpu()) for (name, value), (_, old) in zip(again, seen, strict=False)
+                        if value.shape[1:] in (x.shape[1:], (1,)) and not torch.equal(value, old)]
 
 
 def _looked(trainer: Trainer, look):
