@@ -23,7 +23,7 @@ def check(config):
 
 
 def from_dict(config_class, values: Any):
-    """A checked config from JSON. Unknown keys, missing keys and wrong types raise ValueError in words."""
+    """A checked config from JSON, in which a browser writes 0.0 as 0. Unknown keys, missing keys and wrong types raise ValueError in words."""
     if not isinstance(values, dict):
         raise ValueError(f"{_owner(config_class)} must be a JSON object, not {type(values).__name__}.")
     known = {f.name: f for f in fields(config_class) if f.init}
@@ -35,7 +35,7 @@ def from_dict(config_class, values: Any):
     given = {name: _as_tuple(known[name].type, value) for name, value in values.items()}
     for name, value in given.items():  # before the class sees them: its own rules may then rely on their kinds
         _check_value(config_class, known[name], value)
-    return config_class(**given)
+    return config_class(**{name: float(value) if known[name].type is float and type(value) is int else value for name, value in given.items()})
 
 
 def _owner(config_class) -> str:

@@ -83,3 +83,8 @@ def test_a_knob_keeps_what_a_form_needs():
     meta = {f.name: f.metadata for f in fields(Config)}
     assert meta["size"]["help"] == "how many" and (meta["size"]["low"], meta["size"]["high"]) == (1, 10)
     assert meta["kind"]["choices"] == ("red", "blue") and meta["weight"]["log"] is False
+
+
+def test_a_whole_number_becomes_a_float_where_the_field_has_one():
+    config = from_dict(Config, json.loads('{"weight": 0, "size": 2}'))
+    assert type(config.weight) is float and type(config.size) is int

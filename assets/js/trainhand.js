@@ -49,7 +49,7 @@ export function createHand(road) {
     const still = ["paused", "stopped", "finished"].includes(row.state), able = row.by_hand && still && row.mine !== false;
     for (const button of buttons.children) button.disabled = busy || !able;
     far.disabled = busy || !able;
-    words.textContent = busy ? "Computing the step …" : row.mine === false ? "Only its owner takes steps of this training." : !row.by_hand && still ? "This stage finds its weights in one go, so there is no single step to take." : !able ? "Pause the training first: then you take the next step yourself, and see every quantity of it."
+    words.textContent = busy ? "Computing the step …" : row.mine === false ? "Only its owner takes steps of this training." : !row.by_hand && still ? "This stage finds its weights in one go, so there is no single step to take." : row.state === "failed" ? "This training failed, so there is no next step to take." : !able ? "Pause the training first: then you take the next step yourself, and see every quantity of it."
       : answer && of === row.name ? `Step ${stepText(answer.step)} is done and kept. Press a picture to follow another one; every press is one more step.` : buttons.children.length > 1 ? "Take the next step yourself: let one of the players learn, or both." : "Take the next step yourself: encode, decode, compare, and change the weights.";
   }
 
