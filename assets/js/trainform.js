@@ -3,11 +3,13 @@
 import { make, refill, say, setOptions } from "./dom.js";
 import { createBring } from "./trainbring.js";
 import { createField } from "./trainfields.js";
-import { SIZES, askedFor, called, planOf, shortFamily, titleOf, withKnob } from "./trainplan.js";
+import { SIZES, askedFor, called, isReady, planOf, shortFamily, titleOf, withKnob } from "./trainplan.js";
 import { choose, chosen, onChange } from "./store.js";
 
 const PARTS = { model: "The model", stage: "How it learns", recipe: "The training" };
 const PAUSE = 350, MINE = ["learn", "kin", "size", "knobs", "tab"]; // milliseconds that a hand may still turn a knob before it is measured
+/** How many others take turns with this visitor, who is counted where something of theirs goes on. */
+const othersOf = ({ sharing, ahead }) => Math.max(0, sharing - (ahead > 0 ? 1 : 0));
 const lower = (text) => (/^[A-Z][a-z]/.test(text) ? text[0].toLowerCase() + text.slice(1) : text);
 const short = (title) => title.replace(/ \(.*/, "");
 
@@ -58,7 +60,7 @@ export function createForm(road, onBegun) {
     if (!form) return;
     asked = askedFor(form, chosen());
     const { data, family: kind, size } = asked;
-    refill(sets, [...form.datasets.map((one) => radio(one.id, short(one.title), one === data, one.ready === true ? one.title : one.ready, () => choose({ learn: one.id, knobs: "" }, false), "lp-chip", one.ready !== true)), bring.opener]);
+    refill(sets, [...form.datasets.map((one) => radio(one.id, short(one.title), one === data, one.ready === true ? one.title : one.ready, () => choose({ learn: one.id, knobs: "" }, false), "lp-chip", !isReady(one))), bring.opener]);
     terms.textContent = [data.image_shape.length ? `${data.image_shape[1]} × ${data.image_shape[2]} ${data.image_shape[0] === 1 ? "grey" : "colour"}` : "", data.terms].filter(Boolean).join("  ·  ");
     terms.title = data.terms;
     setOptions(family, form.families.map(({ id, title }) => [id, title]), kind.id);
@@ -89,7 +91,7 @@ export function createForm(road, onBegun) {
   const settingNow = (full) => (full === "conditions" && asked.told) || asked.settings.find((one) => one.full === full);
 
   function drawButton() {
-    const may = road.may(), why = may !== true ? may : asked?.data.ready !== true ? asked?.data.ready ?? "" : "";
+    const may = road.may(), why = may !== true ? may : asked && !isReady(asked.data) ? asked.data.ready : "";
     button.disabled = starting || !asked || !!why;
     button.textContent = starting ? "Starting …" : parent ? "Train on from there" : "Train";
     tell(why);
@@ -121,7 +123,7 @@ export function createForm(road, onBegun) {
       const found = await road.estimate(planOf(asked), mine.signal);
       if (measuring !== mine) return;
       measured = text;
-      time.textContent = durationText(found.seconds * Math.max(1, found.sharing));
+      time.textContent = durationText(found.seconds * (1 + othersOf(found)));
       words.textContent = told(found);
       estimate.title = `Measured here: ${(1000 * found.per_step).toFixed(found.per_step < 0.01 ? 1 : 0)} ms for each step of this training`;
       estimate.classList.remove("busy", "bad");
@@ -139,8 +141,8 @@ export function createForm(road, onBegun) {
   /** The measure in words: what is trained, and who is before it. */
   function told({ steps, parameters, sharing, ahead }) {
     const size = parameters >= 1e6 ? `${(parameters / 1e6).toFixed(1)} M` : `${Math.max(1, Math.round(parameters / 1000))} k`;
-    const line = ahead > 1 ? `after ${ahead} of yours that come before it` : ahead === 1 ? "after the one of yours that comes before it" : sharing > 1 ? `taking turns with ${sharing - 1} ${sharing === 2 ? "other" : "others"}` : "nobody is before you";
-    return `on this ${form.device === "CPU" ? "computer" : form.device}, ${line}. ${steps.toLocaleString("en")} steps, ${size} numbers to learn.`;
+    const others = othersOf({ sharing, ahead }), before = ahead > 1 ? `after ${ahead} trainings of yours` : ahead ? "after the one of yours that goes on" : "", turns = others ? `taking turns with ${others === 1 ? "one other person" : `${others} others`}` : "";
+    return `on this ${form.device === "CPU" ? "computer" : form.device}, ${[before, turns].filter(Boolean).join(", ") || "nobody is before you"}. ${steps.toLocaleString("en")} steps, ${size} numbers to learn.`;
   }
 
   async function begin() {

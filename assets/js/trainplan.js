@@ -3,15 +3,14 @@
 import { knobsText, readKnobs } from "./traintext.js";
 
 /**
- * @typedef {{name: string, kind: "int"|"float"|"bool"|"str"|"choice"|"list", default: any, help: string, low: number|null, high: number|null, choices: any[]|null, log: boolean}} Field
- * @typedef {{id: string, title: string, about: string, fields: Field[], players: string[], recipe?: {stages?: Object[]}}} Family
- * @typedef {{id: string, title: string, terms: string, image_shape: number[], classes: string[], ready: true|string}} Data
+ * @typedef {{name: string, kind: "int"|"float"|"bool"|"str"|"choice"|"list", default: any, help: string, low: number|null, high: number|null, choices: any[]|null, log: boolean, data?: boolean, items?: string, length?: number|null}} Field data: the data set answers it; items and length: of a list
+ * @typedef {{id: string, title: string, about: string, fields: Field[], players: string[], stages?: Object[]}} Family stages: how it is usually trained
+ * @typedef {{id: string, title: string, terms: string, image_shape: number[], classes: string[], ready: true|string, fetched?: boolean}} Data fetched: not here yet, and fetched while its training waits
  * @typedef {{families: Family[], datasets: Data[], stage: Field[], recipe: Field[], presets: Object[], sizes: Object, device: string, most: Object}} Form
  * @typedef {{field: Field, full: string, part: "model"|"stage"|"recipe", usual: any, value: any}} Setting full: its name in the address; usual: what it is unless somebody sets it
  * @typedef {{data: Data, family: Family, size: string, settings: Setting[], told: Setting|null}} Asked told: whether the model is told the class
  */
-const GIVEN = ["image_shape", "players"]; // what data and family decide
-const TOLD = ["conditions", "reads"]; // names of classes: all of them, or none
+const PLAYERS = "players", TOLD = "conditions"; // who learns is the family's; of the names of classes all are told, or none
 export const SIZES = { small: "Small", medium: "Medium", large: "Large" };
 
 /** What a field may be, in words: "0 to 10". @param {Field} field */
@@ -23,36 +22,42 @@ export const called = (name) => name.replace(/_/g, " ");
 
 /** What is chosen, with the page's choice where nobody has chosen. @param {Form} form @param {{learn: string, kin: string, size: string, knobs: string}} choice @returns {Asked} */
 export function askedFor(form, { learn, kin, size, knobs }) {
-  const ready = form.datasets.filter((one) => one.ready === true);
+  const ready = form.datasets.filter(isReady);
   const data = form.datasets.find(({ id }) => id === learn) ?? ready.find(({ id }) => id === "mnist") ?? ready[0] ?? form.datasets[0];
   const family = form.families.find(({ id }) => id === kin) ?? form.families.find(({ id }) => id === "vae") ?? form.families[0];
-  const dial = size || "small", set = readKnobs(knobs), sized = form.sizes[dial]?.[family.id] ?? {}, [stage = {}] = family.recipe?.stages ?? [];
+  const dial = size || "small", set = readKnobs(knobs), sized = form.sizes[dial]?.[family.id] ?? {}, [stage = {}] = family.stages ?? [];
   const settings = [];
   const add = (part, fields, usual) => {
     for (const field of fields) {
-      if (GIVEN.includes(field.name) || (field.choices?.length === 1)) continue;
+      if (field.data || field.name === PLAYERS || field.choices?.length === 1) continue;
       const full = part === "model" ? field.name : `${part}.${field.name}`, first = usual[field.name] ?? field.default;
       const said = set.has(full) ? read(field, set.get(full)) : undefined;
       settings.push({ field, full, part, usual: first, value: said === undefined ? first : said });
     }
   };
-  add("model", family.fields.filter(({ name }) => !TOLD.includes(name)), sized);
-  add("stage", form.stage, { ...stage, ...sized.stage });
-  add("recipe", form.recipe, { ...family.recipe, ...sized.recipe });
-  const conditions = family.fields.find(({ name }) => name === "conditions");
+  add("model", family.fields, sized);
+  add("stage", form.stage, stage);
+  add("recipe", form.recipe, {});
+  const conditions = family.fields.find(({ name }) => name === TOLD);
   const told = conditions && data.classes.length > 0 ? { field: { ...conditions, kind: "bool", default: false }, full: "conditions", part: "model", usual: false, value: set.get("conditions") === "true" } : null;
   return { data, family, size: dial, settings, told };
 }
 
+/** Whether something may be learned from a data set now. @param {Data} data */
+export const isReady = ({ ready, fetched }) => ready === true || fetched === true;
+
 /** A value from the address; undefined for one that does not fit. @param {Field} field @param {string} text */
-export function read({ kind, choices, low, high }, text) {
+export function read(field, text) {
+  const { kind, choices, low, high } = field;
   if (kind === "bool") return text === "true" ? true : text === "false" ? false : undefined;
   if (kind === "choice") return choices.find((one) => String(one) === text);
   if (kind === "str") return text;
-  const numbers = (kind === "list" ? text.split(",").filter((one) => one.trim()) : [text]).map((one) => (one.trim() === "" ? NaN : Number(one)));
-  const fits = (value) => Number.isFinite(value) && (kind !== "int" || Number.isInteger(value)) && (low === null || value >= low) && (high === null || value <= high);
-  if (!numbers.every(fits)) return kind === "list" && numbers.some(Number.isNaN) ? text.split(",").map((one) => one.trim()) : undefined;
-  return kind === "list" ? numbers : numbers[0];
+  if (kind === "list") {
+    const entries = text.split(",").filter((one) => one.trim()).map((one) => read({ ...field, kind: field.items ?? "int" }, one.trim()));
+    return entries.includes(undefined) || (field.length && entries.length !== field.length) ? undefined : entries;
+  }
+  const value = text.trim() === "" ? NaN : Number(text);
+  return Number.isFinite(value) && (kind !== "int" || Number.isInteger(value)) && (low === null || value >= low) && (high === null || value <= high) ? value : undefined;
 }
 
 export const written = (value) => (Array.isArray(value) ? value.join(",") : String(value));
@@ -68,12 +73,10 @@ export function withKnob(knobs, { full, usual }, value) {
 /** @param {Asked} asked @returns {Object} the plan, as recipes/*.json has it */
 export function planOf({ data, family, settings, told }) {
   const part = (name) => Object.fromEntries(settings.filter((one) => one.part === name).map(({ field, value }) => [field.name, value]));
-  const [first = {}, ...rest] = family.recipe?.stages ?? [], model = { image_shape: data.image_shape, ...part("model") };
-  const classes = told?.value ? data.classes : [];
-  if (family.fields.some(({ name }) => name === "conditions")) model.conditions = classes;
-  if (family.fields.some(({ name }) => name === "reads")) model.reads = [];
+  const [first = {}, ...rest] = family.stages ?? [], model = { image_shape: data.image_shape, ...part("model") };
+  if (family.fields.some(({ name }) => name === TOLD)) model.conditions = told?.value ? data.classes : [];
   return { format: 1, family: family.id, dataset: data.id, model,
-    recipe: { ...part("recipe"), stages: [{ players: family.players, ...first, ...part("stage") }, ...rest] }, licence: data.licence ?? "apache-2.0" };
+    recipe: { ...part("recipe"), stages: [{ players: family.players, ...first, ...part("stage") }, ...rest] }, licence: "apache-2.0" };
 }
 
 /** A short title for a new run: what it is, and what was set otherwise. @param {Asked} asked */

@@ -2,6 +2,7 @@
 
 import { make, say } from "./dom.js";
 import { choose } from "./store.js";
+import { isReady } from "./trainplan.js";
 
 /**
  * @param {ReturnType<import("./trainroad.js").createRoad>} road @param {(names: string[]) => void} onBegun
@@ -30,7 +31,7 @@ export function createPresets(road, onBegun) {
     if (may !== true) return may;
     for (const { plan } of runs) {
       const data = form.datasets.find(({ id }) => id === plan.dataset);
-      if (data?.ready !== true) return data?.ready ?? `The data set ${plan.dataset} is not here.`;
+      if (!data || !isReady(data)) return data?.ready ?? `The data set ${plan.dataset} is not here.`;
     }
     return "";
   }
