@@ -9,7 +9,7 @@ import torch
 from genmodels.datasets import DATASETS
 from genmodels.knobs import knob
 from genmodels.models import MODELS
-from genmodels.train.caps import MOST_PARAMETERS, MOST_STEPS
+from genmodels.train.caps import MOST_PARAMETERS, MOST_STEPS, PER_OWNER
 from genmodels.train.recipe import Recipe, Stage, plan_from
 from genmodels.train.sizes import SIZES, sizes
 from genmodels.ui.live.trainform import drawn, form, presets
@@ -110,3 +110,21 @@ def test_presets_are_whole_and_can_be_asked_for(said):
 
 def test_what_is_allowed_is_said(said):
     assert said["device"] == "CPU" and said["most"]["steps"] == MOST_STEPS and said["most"]["parameters"] == MOST_PARAMETERS
+
+
+@pytest.mark.parametrize("name", LEARNS)
+def test_every_family_begins_with_stages_in_which_all_its_players_learn(said, name):
+    stages = family(said, name)["stages"]
+    plan = plan_from({"format": 1, "family": name, "dataset": "digits" if name != "recurrent" else "mnist",
+                      "model": {"image_shape": [1, 8, 8] if name != "recurrent" else [1, 28, 28]}, "recipe": {"stages": stages}})
+    with torch.device("meta"):
+        players = set(MODELS[name](plan.model).players())
+    assert players <= {player for stage in stages for player in stage["players"]} and plan.recipe.steps <= MOST_STEPS
+    assert all(stage.momentum < 0.5 for stage in plan.recipe.stages if "critic" in stage.players)
+
+
+def test_a_preset_says_what_to_look_at_and_no_person_has_to_wait_to_begin_it(said):
+    assert len(said["presets"]) == len({one["id"] for one in said["presets"]}) >= 8
+    for preset in said["presets"]:
+        assert 1 <= len(preset["runs"]) <= PER_OWNER and 20 < len(preset["watch"]) < 200
+        assert len({run["title"] for run in preset["runs"]}) == len(preset["runs"])

@@ -73,10 +73,11 @@ export function withKnob(knobs, { full, usual }, value) {
 /** @param {Asked} asked @returns {Object} the plan, as recipes/*.json has it */
 export function planOf({ data, family, settings, told }) {
   const part = (name) => Object.fromEntries(settings.filter((one) => one.part === name).map(({ field, value }) => [field.name, value]));
+  const others = Object.fromEntries(settings.filter((one) => one.part === "stage" && written(one.usual) !== written(one.value)).map(({ field, value }) => [field.name, value]));
   const [first = {}, ...rest] = family.stages ?? [], model = { image_shape: data.image_shape, ...part("model") };
   if (family.fields.some(({ name }) => name === TOLD)) model.conditions = told?.value ? data.classes : [];
   return { format: 1, family: family.id, dataset: data.id, model,
-    recipe: { ...part("recipe"), stages: [{ players: family.players, ...first, ...part("stage") }, ...rest] }, licence: "apache-2.0" };
+    recipe: { ...part("recipe"), stages: [{ players: family.players, ...first, ...part("stage") }, ...rest.map((stage) => ({ ...stage, ...others }))] }, licence: "apache-2.0" };
 }
 
 /** A short title for a new run: what it is, and what was set otherwise. @param {Asked} asked */

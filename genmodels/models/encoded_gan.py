@@ -31,6 +31,7 @@ class EncodedGAN(_adversarial.Adversarial):
 
     Config = Config
     ABOUT = "A GAN whose pictures can be found again: once the generator stands, an encoder learns which latent makes which picture."
+    STAGES = ({"players": ("critic", "generator"), "steps": 3000, "rate": 1e-3, "momentum": 0.0}, {"players": ("encoder",), "steps": 1500})
 
     def __init__(self, config: Config):
         if config.reads and config.conditions:

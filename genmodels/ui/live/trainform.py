@@ -2,7 +2,6 @@
 
 from dataclasses import MISSING, Field, fields
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_origin
@@ -12,9 +11,11 @@ import torch
 from ...datasets import DATASETS, is_fetched, ready
 from ...models import MODELS
 from ...train import caps
+from ...train.presets import presets
 from ...train.recipe import Recipe, Stage
 from ...train.runs import LONGEST_TITLE
 from ...train.sizes import SIZES, sizes
+from ...train.usual import usual
 from ...train.worker import FACTORS
 from .catalogue import FAMILIES, title
 
@@ -41,14 +42,6 @@ def drawn(config: type) -> list[dict[str, Any]]:
     return [_field(field) for field in fields(config) if field.init and field.default is not MISSING and field.metadata]
 
 
-def presets() -> list[dict[str, Any]]:
-    """The presets of the lectures; none where nobody wrote any."""
-    if find_spec("genmodels.train.presets") is None:
-        return []
-    from ...train import presets as written
-    return list(written.presets())
-
-
 def _field(field: Field) -> dict[str, Any]:
     said = field.metadata
     shown = {"name": field.name, "kind": _kind(field.type, said["choices"]), "default": field.default, "help": said["help"], "low": said["low"],
@@ -65,11 +58,12 @@ def _kind(kind: Any, choices: tuple | None) -> str:
 
 @cache
 def _family(name: str) -> dict[str, Any]:
-    """What is asked of a family, and who learns in it, as it is by default."""
+    """What is asked of a family, who learns in it as it is by default, and the stages in which it usually does."""
     model = MODELS[name]
     with torch.device("meta"):
         players = list(model(model.Config()).players())
-    return {"id": name, "title": FAMILIES.get(name, title(name)), "about": model.ABOUT, "fields": drawn(model.Config), "players": players}
+    return {"id": name, "title": FAMILIES.get(name, title(name)), "about": model.ABOUT, "fields": drawn(model.Config), "players": players,
+            "stages": usual(model)}
 
 
 def _place(name: str) -> tuple[int, str]:
