@@ -36,9 +36,9 @@ $(VENV)/.app: requirements.txt constraints.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.app requirements-dev.txt requirements-diffusers.txt
+$(VENV)/.test: $(VENV)/.app requirements-dev.txt requirements-diffusers.txt requirements-many.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-diffusers.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-diffusers.txt -r requirements-many.txt
 	@touch $@
 
 $(SPACE)/.space: requirements.txt  # what a Space installs; torch as ZeroGPU has it

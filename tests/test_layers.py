@@ -53,7 +53,7 @@ OUTSIDE = ("tests", "bench", "assets")  # may import everything
 ONLY_IN = {  # a library, and the places that may import it
     "gradio": "ui app", "plotly": "ui", "starlette": "ui app", "fastapi": "ui", "uvicorn": "ui", "segno": "ui",
     "safetensors": "weights checkpoint kept formats train/state", "diffusers": "formats",
-    "onnx": "formats export",
+    "onnx": "formats export", "accelerate": "train/crew",
     "huggingface_hub": "client hub datasets", "pyarrow": "datasets",
     "sklearn": "models latent evaluate datasets/digits",
 }

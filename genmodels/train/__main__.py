@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ..checkpoint import Checkpoint, write_whole
-from ..datasets import dataset
+from ..checkpoint import FAMILIES, Checkpoint, write_whole
+from ..datasets import Images, dataset
+from .crew import Alone, Crew, is_launched
 from .lock import Locked
-from .loop import CannotGoOn
-from .recipe import load_plan
+from .loop import CannotGoOn, Trainer
+from .recipe import Plan, load_plan
 from .runs import Run
 from .training import Training
 
@@ -28,8 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     args = _parse(arguments)
     if args.threads:
         torch.set_num_threads(args.threads)
+    crew = Alone()
     try:
-        run, training = _open(args)
+        if is_launched():
+            crew = Crew(args.device)
+            args.device = crew.device
+        if not crew.first:
+            return _follow(args, crew)
+        run, training = _open(args, crew)
         with _signals() as received:
             for progress in _with_bar(training):
                 if received:
@@ -38,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
                     return 128 + received[0]
         if args.out:
             _copy_checkpoint(run, args.out)
-    except (ValueError, OSError, Locked) as error:
+    except (ValueError, OSError, ImportError, Locked) as error:
         print(error, file=sys.stderr)
         return 2
     except CannotGoOn as error:
@@ -47,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped at once; what was saved last is kept.", file=sys.stderr)
         return 130
+    finally:
+        crew.dismiss()
     return 0
 
 
@@ -63,7 +72,17 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _open(args: argparse.Namespace) -> tuple[Run, Training]:
+def _follow(args: argparse.Namespace, crew: Crew) -> int:
+    """Train along with the first process, which alone writes, reports, and says when to stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    plan = load_plan(args.recipe)
+    train, _ = _pictures(plan, args.data)
+    crew.follow(Trainer(FAMILIES[plan.family](plan.model), train, plan.recipe, args.device, crew))
+    return 0
+
+
+def _open(args: argparse.Namespace, crew: Alone) -> tuple[Run, Training]:
     """The run of a recipe, begun or continued."""
     plan = load_plan(args.recipe)
     run = Run(args.runs / args.recipe.stem)
@@ -71,11 +90,16 @@ def _open(args: argparse.Namespace) -> tuple[Run, Training]:
         run = Run.create(run.folder, plan)
     elif run.plan != plan:
         raise ValueError(f"{run.folder} holds a run of another recipe; remove it or choose another --runs.")
-    data = dataset(plan.dataset, plan.model.image_shape, plan.model.conditions)
-    train, test = (data.load(split, args.data) for split in ("train", "test"))
+    train, test = _pictures(plan, args.data)
     for sentence in train.account:
         print(sentence)
-    return run, Training(run, train, test, args.device)
+    return run, Training(run, train, test, args.device, crew=crew)
+
+
+def _pictures(plan: Plan, source: Path | None) -> tuple[Images, Images]:
+    """What to train on, and what to test with."""
+    data = dataset(plan.dataset, plan.model.image_shape, plan.model.conditions)
+    return data.load("train", source), data.load("test", source)
 
 
 def _with_bar(training: Training) -> Iterator:
@@ -95,7 +119,7 @@ def _signals() -> Iterator[list[int]]:
     received: list[int] = []
 
     def note(number: int, _) -> None:
-        if received:
+        if number in received:  # a launcher of several processes passes Ctrl-C on as another signal
             raise KeyboardInterrupt
         received.append(number)
 

@@ -12,6 +12,7 @@ from ..datasets import Images
 from ..models import Trainable
 from ..nets import out_of_memory
 from ..normal import hashed
+from .crew import Alone
 from .recipe import Recipe, Stage
 
 WARMUP = 100  # steps over which the rate rises
@@ -41,10 +42,11 @@ class Trainer:
     Every random number is drawn from (seed, step), so a resumed training draws what an uninterrupted one
     draws, whoever used the generator in between. Iterating raises Diverged after three losses in a row that
     are not numbers (such a step is skipped), and CannotGoOn when even half a batch does not fit into memory.
+    crew: the processes that train this model together.
     """
 
-    def __init__(self, model: Trainable, images: Images, recipe: Recipe, device: torch.device | str = "cpu"):
-        self.device = torch.device(device)
+    def __init__(self, model: Trainable, images: Images, recipe: Recipe, device: torch.device | str = "cpu", crew: Alone | None = None):
+        self.device, self.crew = torch.device(device), crew or Alone()
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         self.images = images.to(self.device)
@@ -64,6 +66,8 @@ class Trainer:
     def __iter__(self) -> Iterator[Progress]:
         steps = self.recipe.steps
         while self.step < steps:
+            if not self.crew.goes_on(self):
+                return
             stage, done = self.stage_at(self.step)
             if stage is not self.stage:
                 self.start(stage)
@@ -124,7 +128,7 @@ class Trainer:
 
     def pictures(self, few: int | None = None) -> tuple[Tensor, Tensor | None]:
         """The pictures of this step, or the first few of them, and their labels."""
-        index = self._batch()[:few]
+        index = self.crew.share(self._batch()[:few])
         x = self.images.floats(index).to(memory_format=torch.channels_last)
         if self.recipe.flip:
             x = torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5, x, x.flip(3))
@@ -133,7 +137,7 @@ class Trainer:
     def learn(self, player: str, x: Tensor, y: Tensor | None, rate: float) -> dict[str, Tensor]:
         """One player's part of a step: its loss terms. Its parameters hold their gradients until another player learns."""
         optimizer, self.model.step = self.optimizers[player], self.step
-        terms = self._gradients(player, optimizer, x, y)
+        terms = self.crew.agreed((one for group in optimizer.param_groups for one in group["params"]), self._gradients(player, optimizer, x, y))
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.found_inf = (~terms["loss"].isfinite()).float()  # where it is 1, a fused optimizer leaves out the step itself
@@ -143,6 +147,7 @@ class Trainer:
     @torch.no_grad()
     def follow(self) -> None:
         """Let the averaged model come after the trained one."""
+        self.crew.alike(one for one in self.model.buffers() if one.is_floating_point())  # measured on one's own share
         decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(*self._followed, 1 - decay)
 
@@ -151,6 +156,7 @@ class Trainer:
         self.step += 1
         if done + 1 == stage.steps and self.step < self.recipe.steps:
             self.model.load_state_dict(self.snapshot().state_dict())
+            self.crew.alike(_tensors(self.model))
 
     def _labels(self, index: Tensor | slice) -> Tensor | None:
         """What the model is told of training pictures; None where it takes nothing."""
@@ -191,7 +197,7 @@ class Trainer:
         return total
 
     def reseed(self) -> None:
-        seed = hashed(self.recipe.seed, self.step)
+        seed = self.crew.seed(hashed(self.recipe.seed, self.step))
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also write a stack trace for a GPU not yet used
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)

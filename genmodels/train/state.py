@@ -13,8 +13,8 @@ from ..checkpoint import write_whole
 from .loop import Diverged, Trainer
 
 
-def save_state(folder: Path, trainer: Trainer) -> None:
-    """Write the trainer's whole state and keep the one before it. Diverged, and nothing written, if it is not finite."""
+def packed(trainer: Trainer) -> bytes:
+    """The trainer's whole state as a safetensors file. Diverged if it is not finite."""
     tensors = {f"model/{k}": v for k, v in trainer.model.state_dict().items()}
     tensors |= {f"average/{k}": v for k, v in trainer.average.state_dict().items()}
     for player, optimizer in trainer.optimizers.items():
@@ -22,8 +22,13 @@ def save_state(folder: Path, trainer: Trainer) -> None:
             tensors |= {f"optimizer/{player}/{index}/{key}": value for key, value in values.items()}
     if not all(t.isfinite().all() for t in tensors.values()):
         raise Diverged("The weights are no longer numbers. A smaller learning rate usually helps.")
-    content = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()},
-                   {"step": str(trainer.step), "rate_factor": repr(trainer.rate_factor)})
+    return save({k: v.detach().cpu().contiguous() for k, v in tensors.items()},
+                {"step": str(trainer.step), "rate_factor": repr(trainer.rate_factor)})
+
+
+def save_state(folder: Path, trainer: Trainer) -> None:
+    """Write the trainer's whole state and keep the one before it. Diverged, and nothing written, if it is not finite."""
+    content = packed(trainer)
     folder.mkdir(exist_ok=True)
     path = folder / f"{trainer.step:09d}-{_digest(content)}.safetensors"
     write_whole(path, content)
@@ -39,10 +44,9 @@ def load_state(folder: Path, trainer: Trainer) -> bool:
         if path.stem.split("-")[-1] != _digest(content):
             continue  # damaged: the older one serves
         try:
-            tensors = load(content)
+            restore(trainer, content)
         except SafetensorError:
             continue
-        _restore(trainer, tensors, _metadata(content))
         return True
     return False
 
@@ -90,7 +94,9 @@ def _metadata(content: bytes) -> dict[str, str]:
     return json.loads(content[8:8 + size])["__metadata__"]
 
 
-def _restore(trainer: Trainer, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+def restore(trainer: Trainer, content: bytes) -> None:
+    """Set a trainer to a packed state. SafetensorError where it is none."""
+    tensors, metadata = load(content), _metadata(content)
     trainer.step, trainer.rate_factor, trainer.bad = int(metadata["step"]), float(metadata["rate_factor"]), 0
     trainer.unread.clear()
     for part, module in (("model", trainer.model), ("average", trainer.average)):

@@ -12,6 +12,7 @@ from ..datasets import Images
 from ..kept import npz
 from . import quick
 from .clock import Clock
+from .crew import Alone
 from .events import finite
 from .frames import Camera, at_once
 from .hand import FEW, Hand, by_hand
@@ -37,16 +38,16 @@ class Training:
     the last saved state once, with half the rate. What it cannot go on from (a second divergence, no memory, a full disk) is written into
     run.json and raised as CannotGoOn. Making one raises Locked where another process trains this run. A classifier of the data set tells
     the classes of samples. state: what run.json says while it is open. thorough: a finished model's buffers are measured on many pictures,
-    which may take seconds.
+    which may take seconds. crew: the processes that train it together, of which this is the first.
     """
 
     def __init__(self, run: Run, images: Images, test: Images | None = None, device: torch.device | str = "cpu",
-                 classifier: Classifier | None = None, state: str = "running", thorough: bool = True):
+                 classifier: Classifier | None = None, state: str = "running", thorough: bool = True, crew: Alone | None = None):
         self.run, self.test, self.classifier, self._states = run, test, classifier, run.folder / "state"
         self._measured_on = REFRESH_ON if thorough else GLIMPSE
         self._lock = Lock(run.folder / "lock")
         try:
-            self._open(images, device, state)
+            self._open(images, device, state, crew)
         except BaseException as error:
             self._lock.release()
             if isinstance(error, OSError) and _disk_full(error):
@@ -57,11 +58,11 @@ class Training:
         self._count = 0
         self._frame_took = 0.0  # seconds, the last one
 
-    def _open(self, images: Images, device: torch.device | str, state: str) -> None:
+    def _open(self, images: Images, device: torch.device | str, state: str, crew: Alone | None) -> None:
         """Make the trainer, and set it to where the run has come."""
         run, plan, about = self.run, self.run.plan, self.run.about
         torch.manual_seed(plan.recipe.seed)
-        self.trainer = Trainer(FAMILIES[plan.family](plan.model), images, plan.recipe, device)
+        self.trainer = Trainer(FAMILIES[plan.family](plan.model), images, plan.recipe, device, crew)
         resumed = load_state(self._states, self.trainer)
         lost = not resumed and any(self._states.glob("*.safetensors"))
         if not resumed and (begin := run.folder / "begin" / "state.safetensors").exists():
@@ -71,6 +72,7 @@ class Training:
         run.write(state=state, step=self.trainer.step, why="Both saved states were damaged, so it began again." if lost else "")
         if not resumed:
             save_state(self._states, self.trainer)  # so that there is something to go back to
+        self.trainer.crew.tell(self.trainer)
         self.camera = Camera(self.test, self.classifier) if self.test is not None else None
         if self.camera and not (run.folder / "fixed.npz").exists():
             write_whole(run.folder / "fixed.npz", npz(self.camera.fixed()))
@@ -206,6 +208,7 @@ class Training:
     def _go_back(self) -> None:
         if not load_state(self._states, self.trainer):
             raise CannotGoOn("The training diverged and its saved states are damaged. Start it again with a smaller learning rate.")
+        self.trainer.crew.tell(self.trainer)
         self.run.go_on_from(self.trainer.step)
         self._sums, self._count = {}, 0
 

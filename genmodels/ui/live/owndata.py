@@ -33,7 +33,7 @@ class OwnData:
 
     def entries(self, owner: str | None) -> list[dict[str, Any]]:
         """One's own sets as the form of a training lists data sets."""
-        return [about | {"terms": Own.TERMS, "ready": True, "own": True} for about in (self.sets.of(owner) if owner else ())]
+        return [about | {"terms": Own.TERMS, "ready": True, "fetched": False, "own": True} for about in (self.sets.of(owner) if owner else ())]
 
     async def answer(self, request: Request, owner: str, parts: list[str]) -> Response:
         match (request.method, *parts):

@@ -1,5 +1,6 @@
 """The form of a training as JSON: families, data sets, presets and sizes, every field drawn from the knobs that check it."""
 
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from pathlib import Path
@@ -25,11 +26,12 @@ MOST = {"steps": caps.MOST_STEPS, "parameters": caps.MOST_PARAMETERS, "runs": ca
         "title": LONGEST_TITLE, "rate": list(FACTORS)}
 
 
-def form(data: Path | None, device: str) -> dict[str, Any]:
-    """All that the page needs to ask for a training. data: the folder with pictures, None where they come from the Hub."""
+def form(data: Path | None, device: str, own: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """All that the page needs to ask for a training. data: the folder with pictures, None where they come from the Hub; own: data sets of whoever asks."""
     families = {name: model for name, model in MODELS.items() if model.learns()}
-    return {"families": [_family(name) for name in sorted(families, key=_place)], "datasets": [_dataset(name, one, data) for name, one in DATASETS.items()],
-            "stage": drawn(Stage), "recipe": drawn(Recipe), "presets": presets(), "device": device, "most": MOST,
+    return {"families": [_family(name) for name in sorted(families, key=_place)],
+            "datasets": [*(_dataset(name, one, data) for name, one in DATASETS.items()), *own], "stage": drawn(Stage),
+            "recipe": drawn(Recipe), "presets": presets(), "device": device, "most": MOST,
             "sizes": {size: {name: sizes(model)[size] for name, model in families.items()} for size in SIZES}}
 
 

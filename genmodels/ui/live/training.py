@@ -20,6 +20,7 @@ from ..visitors import asking, visitor
 from .arrays import as_one_file, for_browser
 from .asking import BYTES, unless_left
 from .errands import in_words
+from .owndata import OwnData
 from .sent import json_object
 from .taking import zipped
 from .trainasked import CHANGES, NAMELESS, by_hand, change, name_of, named, owner_of, plan_of, text, whole_from
@@ -44,7 +45,7 @@ def open_to_asker(service: Service) -> Callable[[str], bool]:
 
 class TrainRoad:
     """GET form.json, models.json?names=A,B, runs, runs/NAME/news, runs/NAME/frames/STEP.bin, runs/NAME/fixed.bin; POST estimate, start,
-    runs/NAME/CHANGE, runs/NAME/fork, runs/NAME/hand; DELETE runs/NAME. See `Service` for what each says.
+    runs/NAME/CHANGE, runs/NAME/fork, runs/NAME/hand; DELETE runs/NAME. See `Service` for what each says. Below data: see `OwnData`.
 
     GET runs/NAME/take.zip, decoder.onnx and snippet.py are for whoever may use the model, everything else of a run for its owner alone:
     the visitor, by the name that a cookie keeps. data: the folder with pictures.
@@ -53,11 +54,12 @@ class TrainRoad:
     def __init__(self, service: Service, engine: Engine, data: Path | None = None):
         self.service, self.engine, self.data = service, engine, data
         self.waiting, self.long = Waiting(), Waiting(each=LONG_EACH, most=LONG_ALL)
-        self.threads = ThreadPoolExecutor(THREADS, "trainings")
+        self.threads, self.own = ThreadPoolExecutor(THREADS, "trainings"), OwnData(service.own)
 
     def close(self) -> None:
         """Let go of what waits here, and have all that is trained saved."""
         self.threads.shutdown(wait=False, cancel_futures=True)
+        self.own.close()
         self.service.close()
 
     def trained_by(self, owner: str) -> list[str]:
@@ -72,7 +74,7 @@ class TrainRoad:
             match (request.method, *parts):
                 case ("GET", "form.json"):
                     device = "CPU" if self.service.device == "cpu" else self.engine.device_name
-                    return _json(await self._away(form, self.data, device))
+                    return _json(await self._away(lambda: form(self.data, device, self.own.entries(name_of(request)))))
                 case ("GET", "models.json"):
                     return _json(await self._away(self._models, named(request), name_of(request)))
                 case ("GET", "runs"):
@@ -81,6 +83,8 @@ class TrainRoad:
                     return _json(await self._estimate(request, await json_object(request, LARGEST_BODY)))
                 case ("POST", "start"):
                     return _json({"name": await self._start(request, await json_object(request, LARGEST_BODY))})
+                case (_, "data", *rest):
+                    return await self.own.answer(request, owner_of(request), rest)
                 case (method, "runs", name, *rest):
                     return await self._of_run(request, method, name, rest)
         raise Refused(404 if request.method in ("GET", "POST", "DELETE") else 405, "There is nothing at this address.")
