@@ -1,7 +1,6 @@
 """A class held out: a model of a checkpoint's recipe learns without it, and how well that class stands out is kept in the card: python -m bench.anomaly NAME"""
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from genmodels import card
 from genmodels.checkpoint import Checkpoint, find, write_whole
 from genmodels.datasets import DATASETS, Images
+from genmodels.evaluate import metrics_text
 from genmodels.evaluate.own import found, outliers
 from genmodels.evaluate.subject import Subject
 from genmodels.latent.typical import Typical
@@ -48,7 +48,7 @@ def _report(checkpoint: Checkpoint, args: argparse.Namespace) -> None:
     metrics["own"]["held_out"] = {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in measured.items()}
     readme = checkpoint.folder / "README.md"
     text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, len(train))
-    for path, content in ((checkpoint.folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False)), (readme, text)):
+    for path, content in ((checkpoint.folder / "metrics.json", metrics_text(metrics)), (readme, text)):
         write_whole(path, content.encode())
     print(f"{checkpoint.name} without {args.without}: " + ", ".join(f"{key} {measured[key]:.4f}" for key in ("error", "distance", "score", "caught")))
 

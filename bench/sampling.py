@@ -1,11 +1,12 @@
 """Sampling by diffusion: DDIM beside diffusers, seconds through the engine, people who ask at once, and the steps that the second-order solver needs.
 
-python bench/sampling.py                      all five parts
+python bench/sampling.py                      all six parts
 python bench/sampling.py --parts people steps some of them; nets and loops need what requirements-diffusers.txt names
 
 nets    our U-Net and our sampler beside UNet2DModel and DDIMPipeline, from noise to pixels: the same scales and channels, about as many
         weights. diffusers runs as it is made, and channels last, as its guide to speed advises.
 loops   the same UNet2DModel in both samplers, so that only their loops differ; said as the ratio of our loop to diffusers'.
+graphs  on a CUDA card: a bundled model's pictures for one person and for sixteen, with captured graphs beside without.
 engine  a bundled model, asked through the engine for sixteen pictures of given classes in 20 steps, with the guidance of its config.
 people  1, 4 and 16 people ask the engine at once, each for one picture with a class, a number of steps, a sampler and a guidance of their own,
         beside the same requests one after another.
@@ -45,6 +46,7 @@ ROOT = Path(__file__).parents[1]
 LEAST = 1.0  # of diffusers' pictures per second
 NOISE = 0.03  # by how much two runs of one loop differ
 PEOPLE = (1, 4, 16)
+CAPTURED = 2.0  # times as fast as without graphs
 SECONDS, ASKED_STEPS, ASKED = 3.0, 20, 16  # for so many steps and pictures through the engine
 MOST_STEPS, COMPARED_STEPS = 15, "50"  # of the second-order solver, to be as good as so many of DDIM
 SIDE, TIMES, CHANNELS = 28, 1000, (16, 32, 64)
@@ -159,6 +161,35 @@ def people(args: argparse.Namespace) -> bool:
             running.close()
 
 
+def graphs(args: argparse.Namespace) -> bool:
+    if not torch.cuda.is_available():
+        print("graphs: there is no CUDA card here, so nothing was measured.")
+        return True
+    with tempfile.TemporaryDirectory() as folder:
+        engines = {title: Engine(args.checkpoints, device="cuda", cache=Path(folder) / title, graphs=title == "captured") for title in ("captured", "plain")}
+        try:
+            fine = True
+            for count in (1, ASKED):
+                contestants = {title: of_one(running, args.name, count) for title, running in engines.items()}
+                rates = race(contestants, units=4, pictures=count, rounds=args.rounds)
+                fine &= report(f"graphs: {count} pictures of {args.name} at once, {ASKED_STEPS} steps", rates, [Bar("captured", "plain", CAPTURED)])
+            return fine
+        finally:
+            for running in engines.values():
+                running.close()
+
+
+def of_one(running: Engine, name: str, count: int) -> Contestant:
+    """One person who asks for so many pictures, again and again."""
+    z, kinds = running.prior(name, count, 0), len(running.blueprint(name).conditions)
+    y = np.eye(kinds, dtype=np.float32)[np.arange(count) % kinds] if kinds else None
+
+    def work(times: int) -> None:
+        for _ in range(times):
+            running.decode(name, z, y, Sampling(steps=ASKED_STEPS))
+    return work
+
+
 def askers(running: Engine, name: str, count: int) -> dict[str, Contestant]:
     """The same requests of so many people, each after the answer to the one before, and all of them at once."""
     z, kinds, samplers = running.prior(name, count, 0), len(running.blueprint(name).conditions), running.blueprint(name).SAMPLERS
@@ -198,8 +229,8 @@ def least_steps(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> in
     return min((int(count) for count, row in measured["dpm++"].items() if row["fd_ratio"] <= good), default=None)
 
 
-PARTS = {"nets": nets, "loops": loops, "engine": engine, "people": people, "steps": steps}
-BESIDE, BUNDLED = {"nets", "loops"}, {"engine", "people", "steps"}
+PARTS = {"nets": nets, "loops": loops, "graphs": graphs, "engine": engine, "people": people, "steps": steps}
+BESIDE, BUNDLED = {"nets", "loops"}, {"graphs", "engine", "people", "steps"}
 
 
 def asked(arguments: list[str] | None) -> argparse.Namespace:

@@ -190,6 +190,10 @@ def test_every_name_of_a_lesson_is_a_place_on_the_page(visit):
     page.wait_for_selector('.lp-attributes[aria-busy="false"]')
     page.get_by_role("tab", name="Train").click()
     page.wait_for_selector(".lp-train")
+    page.get_by_role("tab", name="Denoise").click()
+    for part in ("forward", "reverse", "noise", "repair", "learned", "clean"):
+        page.locator(f'.lp-noiseparts [data-part="{part}"]').click()
+        page.wait_for_selector(f"#lp-place-{part} > :not(.lp-wait)", state="attached")
     for kind in "parts", "locks":
         assert [name for name, where in names[kind] if not page.locator(where).count()] == []
 

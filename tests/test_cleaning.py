@@ -13,7 +13,7 @@ from genmodels import card
 from genmodels.checkpoint import Checkpoint, save_checkpoint
 from genmodels.corruptions import CORRUPTIONS
 from genmodels.engine import Engine
-from genmodels.evaluate import Effort, evaluate, evaluate_cleaning
+from genmodels.evaluate import Effort, evaluate, evaluate_cleaning, metrics_text
 from genmodels.evaluate.__main__ import main
 from genmodels.evaluate.cleaning import BAR, can_clean, how_clean, mean_psnr, spoiled
 from genmodels.evaluate.subject import Subject
@@ -125,6 +125,14 @@ def test_cleaning_alone_is_measured_again_and_everything_else_stays(saved, capsy
     text = (saved.folder / "README.md").read_text(encoding="utf-8")
     [heading, *rows] = card.cleaned(after)
     assert len(rows) == len(CORRUPTIONS) and "| " + " | ".join(heading) + " |" in text and "best on training pictures" in text
+
+
+def test_metrics_are_written_with_a_list_of_numbers_on_one_line_and_read_again_as_they_were():
+    metrics = {"levels": [0.1, 0.25], "empty": [], "left_out": ["one, and", "a [bracket]"], "names": [{"r": 1}, None], "deep": {"rows": [[1, 2], [3]]}}
+    written = metrics_text(metrics)
+    assert json.loads(written) == metrics and ' "levels": [0.1, 0.25],\n' in written and "[1, 2]" in written
+    with pytest.raises(ValueError):
+        metrics_text({"mse": float("nan")})
 
 
 def test_a_model_that_cannot_clean_is_refused_in_a_sentence(tmp_path):

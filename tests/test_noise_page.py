@@ -1,12 +1,16 @@
 """Noise as a latent, repair and what the network learned, in Chromium: each streams in by itself, has its address, and says what it cannot do."""
 
 import re
+import time
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 from starlette.middleware import Middleware
 
 from genmodels.engine import Engine
+from genmodels.models.diffusion import Diffusion
 from genmodels.ui import page as whole_page
 from genmodels.ui.live.ownpicture import OwnPicture
 from genmodels.ui.live.path import NoiseRoad, PathRoad
@@ -17,6 +21,7 @@ from genmodels.ui.theme import ASSETS, look
 from .conftest import watched
 
 PATIENCE = 60_000
+ONE_WAY, EDGE, GAP, FOOT, LABELS, ACROSS = 41, 112, 10, 22, 170, 11  # frames of an animation, pixels, and pictures of a strip
 TO_THE_END = "one => { one.value = 1; one.dispatchEvent(new Event('input')); one.dispatchEvent(new Event('change')); }"
 PIXELS = """name => { const canvas = document.querySelector(name), data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
     return [canvas.width, canvas.height, Array.from(data)]; }"""
@@ -53,6 +58,49 @@ def in_address(page, key: str, value: str) -> None:
 
 def drawn(page, name: str) -> list:
     return page.evaluate(PIXELS, f'[data-testid="{name}"]')
+
+
+def saved(page, name: str, kind: str) -> Image.Image:
+    """What a card is saved as, read again; its name says what it is of."""
+    with page.expect_download(timeout=PATIENCE) as saving:
+        page.click(f'[data-testid="{name}-save-{kind}"]')
+    assert saving.value.suggested_filename.endswith(f"-diffusion.{kind}")
+    return Image.open(saving.value.path())
+
+
+def is_strip(page, name: str, rows: int) -> np.ndarray:
+    """The strip of a card has so many rows and the link inside; its pixels."""
+    with saved(page, name, "png") as strip:
+        assert strip.size == (LABELS + ACROSS * (EDGE // 2 + 3) + GAP, rows * (EDGE // 2 + 3) + FOOT + GAP) and "tab=denoise" in strip.text["Source"]
+        return np.asarray(strip.convert("L"), float)
+
+
+def film(page, name: str, kind: str, rows: int, frames: int = ONE_WAY) -> list[np.ndarray]:
+    """The frames of an animation of so many rows, side by side, or in two lines where they are many."""
+    across, down = (rows, 1) if rows <= 6 else (-(-rows // 2), 2)
+    with saved(page, name, kind) as moving:
+        assert moving.format.lower() == kind and moving.n_frames == frames and moving.info["loop"] == 0
+        assert moving.size == (across * (EDGE + GAP) + GAP, down * (EDGE + FOOT) + GAP + 4)
+        found = []
+        for k in range(frames):
+            moving.seek(k)
+            found.append(np.asarray(moving.convert("L"), float))
+        return found
+
+
+def tile(frame: np.ndarray, k: int, across: int) -> np.ndarray:
+    """The picture of row k in a frame, as the small picture that it was."""
+    top, left = GAP + k // across * (EDGE + FOOT), GAP + k % across * (EDGE + GAP)
+    return frame[top:top + EDGE, left:left + EDGE].reshape(8, EDGE // 8, 8, EDGE // 8).mean((1, 3))
+
+
+def red(page, name: str) -> np.ndarray:
+    width, height, data = drawn(page, name)
+    return np.array(data, float).reshape(height, width, 4)[..., 0]
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.97
 
 
 def test_a_picture_goes_to_its_noise_and_back_and_the_way_scrubs(show):
@@ -157,3 +205,91 @@ def test_a_mask_for_pictures_of_another_size_is_left_out_and_said(show):
     done(page, "noiserepair")
     assert any("another size" in text for text in page.locator(".lp-say").all_inner_texts())
     in_address(page, "mask", "")
+
+
+def test_noise_as_a_latent_is_taken_away_as_strips_and_films(show):
+    page = show("noise", "&trip=5&steps=4&from=seed:4&to=seed:9&at=1")
+    done(page, "trip", "partway", "noisewalk")
+    for name, rows in (("trip", 1), ("partway", 5), ("noisewalk", 1)):
+        strip = is_strip(page, name, rows)
+        assert np.ptp(strip[5:5 + EDGE // 2, LABELS:LABELS + EDGE // 2]) > 30, name
+    trip = film(page, "trip", "gif", 1)
+    assert alike(tile(trip[-1], 0, 1), red(page, "trip-way")) and not alike(tile(trip[ONE_WAY // 2], 0, 1), red(page, "trip-way"))
+    walk = film(page, "noisewalk", "webp", 1, 2 * ONE_WAY - 2)
+    assert alike(tile(walk[ONE_WAY - 1], 0, 1), red(page, "noisewalk-picture")) and np.abs(walk[10] - walk[70]).mean() < 1
+    partway = film(page, "partway", "gif", 5)
+    assert alike(tile(partway[0], 0, 5), red(page, "subject-picture")) and alike(tile(partway[0], 0, 5), tile(partway[-1], 0, 5)), "it stands still"
+    assert all(np.abs(tile(partway[0], k, 5) - tile(partway[-1], k, 5)).mean() > 5 for k in range(1, 5)), "these move"
+
+
+def test_a_repair_is_taken_away_with_what_was_seen_and_what_stands_beside_it(show):
+    page = show("repair", "&repeats=1&steps=4&damage=2")
+    done(page, "noiserepair")
+    page.wait_for_selector('[data-testid="noiserepair-beside"] .lp-answer:nth-child(3):not(.empty)', timeout=PATIENCE)
+    rows = 2 + 3 + 3  # the picture, what is seen of it, three answers, and nearest, bicubic and an autoencoder
+    strip = is_strip(page, "noiserepair", rows)
+    step = EDGE // 2 + 3
+    second = strip[5:5 + EDGE // 2, LABELS + step:LABELS + step + EDGE // 2]
+    assert np.ptp(second) == 0, "what stands still is there once"
+    frames = film(page, "noiserepair", "gif", rows)
+    whole, seen = tile(frames[0], 0, 4), tile(frames[0], 1, 4)
+    assert alike(whole, red(page, "subject-picture")) and np.abs(seen[::2, ::2] - seen[1::2, 1::2]).max() <= 1
+    assert np.abs(seen[::2, ::2] - whole.reshape(4, 2, 4, 2).mean((1, 3))).max() <= 2, "blocks keep their means"
+
+
+def test_what_it_learned_is_taken_away_from_coarse_to_fine(show):
+    page = show("learned", "&t=20")
+    done(page, "learned")
+    is_strip(page, "learned", 3)
+    frames = film(page, "learned", "webp", 3)
+    assert alike(tile(frames[-1], 0, 3), red(page, "learned-x")) and alike(tile(frames[-1], 1, 3), red(page, "learned-x0"))
+    assert alike(tile(frames[0], 2, 3), red(page, "subject-picture"))
+
+
+def test_what_is_not_there_yet_is_not_saved_and_that_is_said(show):
+    page = show("noise", "&trip=200&steps=200")
+    page.wait_for_selector('[data-testid="trip-save-gif"]', timeout=PATIENCE)
+    page.click('[data-testid="noisewalk-save-gif"]')
+    page.locator(".lp-say", has_text="nothing to save yet").wait_for(timeout=PATIENCE)
+
+
+STREAMS = {"reverse": "reverse-stop", "noise": "trip-go partway-go noisewalk-go", "repair": "noiserepair-go", "learned": "learned-go"}
+STOPPED = """names => { const at = Date.now();
+    for (const name of names) { const button = document.querySelector(`[data-testid="${name}"]`); if (button.textContent === 'Stop') button.click(); }
+    return [at, names.map((name) => document.querySelector(`[data-testid="${name}"]`).textContent)]; }"""
+
+
+@pytest.fixture
+def looks(monkeypatch) -> list[float]:
+    """A net that takes its time, and when it was asked."""
+    asked, look = [], Diffusion.look
+
+    def slowly(*what):
+        asked.append(time.time())
+        time.sleep(0.2)
+        return look(*what)
+
+    monkeypatch.setattr(Diffusion, "look", slowly)
+    return asked
+
+
+@pytest.mark.parametrize("part", STREAMS)
+def test_stop_and_a_closed_page_end_what_streams_within_a_second_on_the_server_too(show, looks, part):
+    names, running = STREAMS[part].split(), "names => names.every(name => document.querySelector(`[data-testid='${name}']`)?.textContent === 'Stop')"
+    page = show(part, "&trip=200&steps=200&repeats=10&from=seed:1")
+    page.wait_for_function(running, arg=names, timeout=PATIENCE)
+    while not looks:
+        page.wait_for_timeout(20)
+    clicked, texts = page.evaluate(STOPPED, names)
+    assert "Stop" not in texts, "a button that was pressed says so at once"
+    page.wait_for_timeout(2000)
+    assert looks[-1] - clicked / 1000 < 1, "the server computes on"
+    before = len(looks)
+    page.evaluate("names => { for (const name of names) document.querySelector(`[data-testid='${name}']`).click(); }", names)
+    page.wait_for_function(running, arg=names, timeout=PATIENCE)
+    while len(looks) == before:
+        page.wait_for_timeout(20)
+    closed = time.time()
+    page.goto("about:blank")
+    page.wait_for_timeout(2000)
+    assert looks[-1] - closed < 1, "nobody looks any more"

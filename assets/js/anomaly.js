@@ -5,6 +5,8 @@ import { make } from "./dom.js";
 const ROWS = [["score", "Anomaly score", "Distance of the code and error of the reconstruction together, each in what is usual; about 1 for a usual picture"],
   ["error", "Error", "Mean squared error of the reconstruction"], ["distance", "Distance of the code", "Mahalanobis distance from the middle of the test pictures' codes, in sigmas"]];
 
+const RARE = 0.95; // of random latents are shorter than what is marked
+
 /** "more than 83 % of test pictures have", without a false 0 or 100. @param {number} share */
 export const shareText = (share) => (share >= 1 ? "all" : share <= 0 ? "none" : share > 0.99 ? "more than 99 %" : share < 0.01 ? "fewer than 1 %" : `${Math.round(100 * share)} %`);
 
@@ -25,10 +27,24 @@ export function lengthText({ value, usual, exceeds }) {
 /** @param {import("./inverting.js").Reading["typical"]} typical @returns {HTMLElement} */
 export function createAnomaly(typical) {
   const odd = typical.score.value > typical.score.threshold;
-  return make("div", { class: `lp-anomaly${odd ? " odd" : ""}`, "data-odd": String(odd) }, ...ROWS.map(([key, name, title]) => {
-    const { value, exceeds, threshold } = typical[key], bar = make("i", { class: value > threshold ? "over" : "" });
-    bar.style.setProperty("--share", exceeds);
-    return make("div", { class: "lp-gauge", title: `${title}. 5 % of ${typical.among.toLocaleString("en")} test pictures exceed ${threshold.toPrecision(3)}.` },
-      make("span", {}, name), make("b", {}, value.toPrecision(3)), make("span", { class: "lp-gaugebar", role: "img", "aria-label": `${name} ${value.toPrecision(3)}, more than ${shareText(exceeds)} of test pictures` }, bar));
-  }), make("p", { class: "lp-gaugekey" }, "The bar is the share of test pictures with less; the mark stands at 95 %."));
+  return make("div", { class: `lp-anomaly${odd ? " odd" : ""}`, "data-odd": String(odd) }, ...ROWS.map(([key, name, title]) => gaugeOf(name, title, typical[key], typical.among)),
+    make("p", { class: "lp-gaugekey" }, "The bar is the share of test pictures with less; the mark stands at 95 %."));
 }
+
+/** The same of a code that was searched for: it has no score, for that compares with the codes of an encoder; its length is compared with that of random latents. @param {import("./inverting.js").Reading} reading @returns {HTMLElement} */
+export function createSearched({ typical, length }) {
+  const [, [, name, title]] = ROWS, bar = make("i", { class: length.exceeds > RARE ? "over" : "" });
+  bar.style.setProperty("--share", length.exceeds);
+  return make("div", { class: "lp-anomaly", "data-odd": "false" }, typical && gaugeOf(name, title, typical.error, typical.among),
+    gauge("Length of the code", `Its distance from the middle of the prior; ${length.usual.toPrecision(3)} is usual for a random latent.`, length.value, `longer than ${shareText(length.exceeds)} of random latents`, bar),
+    make("p", { class: "lp-gaugekey" }, "The bars are the share of test pictures with less error, and of random latents that are shorter; the mark stands at 95 %."));
+}
+
+function gaugeOf(name, title, { value, exceeds, threshold }, among) {
+  const bar = make("i", { class: value > threshold ? "over" : "" });
+  bar.style.setProperty("--share", exceeds);
+  return gauge(name, `${title}. 5 % of ${among.toLocaleString("en")} test pictures exceed ${threshold.toPrecision(3)}.`, value, `more than ${shareText(exceeds)} of test pictures`, bar);
+}
+
+const gauge = (name, title, value, said, bar) => make("div", { class: "lp-gauge", title }, make("span", {}, name), make("b", {}, value.toPrecision(3)),
+  make("span", { class: "lp-gaugebar", role: "img", "aria-label": `${name} ${value.toPrecision(3)}, ${said}` }, bar));

@@ -26,8 +26,8 @@ export function createChainCard({ schedules, onKind, onStep }) {
   const table = make("table", { class: "lp-measured", "data-testid": "chain-measured" }), sentence = make("p", { class: "lp-fact", "data-testid": "chain-sentence" });
   const element = make("section", { class: "lp-card lp-chain", "data-testid": "chain", "aria-busy": "true" }, make("h2", {}, "Step by step: the same noise as a Markov chain"),
     make("div", { class: "lp-row lp-chainbar" }, make("span", { class: "lp-kinds2", role: "group", "aria-label": "Schedule of the chain" }, ...kinds),
-      make("button", { class: "lp-button", title: "One step back", "aria-label": "One step back", onclick: () => onStep(-1) }, "−1 step"),
-      make("button", { class: "lp-button", title: "One step on", "aria-label": "One step on", onclick: () => onStep(1) }, "+1 step"), stands),
+      make("span", { class: "lp-chainsteps" }, make("button", { class: "lp-button", title: "One step back", "aria-label": "One step back", onclick: () => onStep(-1) }, "−1 step"),
+        make("button", { class: "lp-button", title: "One step on", "aria-label": "One step on", onclick: () => onStep(1) }, "+1 step")), stands),
     make("div", { class: "lp-chainbody" },
       make("div", { class: "lp-chainstep" }, make("div", { class: "lp-chaintiles" }, before.element, sign("+"), fresh.element, sign("="), now.element, make("span", { class: "lp-chainor" }, "or at once"), jump.element), equation),
       make("div", { class: "lp-chainsays" }, table, sentence)));

@@ -18,6 +18,7 @@ const MODELS = ["denoiser", "plain"], FILTERS = ["median", "nlm"], MADE = [...MO
 const USUAL = { median: "3", nlm: "5-6-0.2" }; // settings where nobody has measured which are best
 const NO_ROAD = "This server does not clean pictures: it was started without that road.";
 const MOST_DRAWS = 1e6;
+const UNDER_THE_HAND = ["level", "noise"], MINE = ["tab", "part", "model", "models", "plain", "corrupt", ...UNDER_THE_HAND];
 
 /** @param {HTMLElement} place */
 export const mount = (place) => new Clean(place);
@@ -30,8 +31,8 @@ class Clean {
     this.lay(place);
     this.askModels = newestWins((asked) => this.cleaned(MODELS, asked));
     this.askFilters = newestWins((asked) => this.cleaned(FILTERS, asked)); // on a road of their own, for they may take longer
-    onChange((_, changed) => { if (["tab", "part", "model", "models", "plain", "corrupt", "level", "noise"].some((name) => changed.has(name))) this.update(); });
-    this.update();
+    onChange((_, changed) => { if (MINE.some((name) => changed.has(name))) this.update(changed); });
+    this.update(new Set(MINE));
   }
 
   lay(place) {
@@ -40,11 +41,11 @@ class Clean {
     this.level = make("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": "Level of the noise", "data-testid": "level", oninput: () => choose({ level: +this.level.value }, false) });
     this.value = make("output", { class: "lp-levelvalue" });
     this.means = make("p", { class: "lp-fact lp-levelsays", "data-testid": "level-says" });
-    this.again = make("button", { class: "lp-button", title: "The same level, drawn anew", "data-testid": "new-noise", onclick: () => choose({ noise: (chosen().noise + 1) % MOST_DRAWS }, false) }, "New noise");
-    const link = make("button", { class: "lp-button", title: "This view as a link", onclick: () => this.share() }, "Copy link");
+    this.again = make("button", { class: "lp-button lp-newnoise", title: "The same level, drawn anew", "data-testid": "new-noise", onclick: () => choose({ noise: (chosen().noise + 1) % MOST_DRAWS }, false) }, "New noise");
+    const link = make("button", { class: "lp-button lp-save", title: "This view as a link", onclick: () => this.share() }, "Copy link");
     const noise = make("section", { class: "lp-card lp-noisecard" }, make("h2", {}, "The noise"), make("div", { class: "lp-row lp-noisekinds", role: "group", "aria-label": "Kind of noise" }, ...this.kinds),
       make("label", { class: "lp-level" }, "Level", this.level, this.value), this.means, make("div", { class: "lp-row" }, this.again, link));
-    this.select = make("select", { "aria-label": "Plain autoencoder", "data-testid": "plain", onchange: () => choose({ plain: this.select.value }, false) });
+    this.select = make("select", { class: "lp-plainchoice", "aria-label": "Plain autoencoder", "data-testid": "plain", onchange: () => choose({ plain: this.select.value }, false) });
     this.tiles = Object.fromEntries(Object.keys(WAYS).map((way) => [way, this.tile(way)]));
     this.none = make("p", { class: "lp-empty lp-nodenoiser", "data-testid": "no-denoiser" });
     const results = make("section", { class: "lp-card lp-cleancard" }, make("h2", {}, "Side by side"), make("div", { class: "lp-cleantiles", "data-testid": "clean-tiles" }, ...Object.values(this.tiles).map(({ element }) => element)), this.none,
@@ -71,9 +72,14 @@ class Clean {
     return usable().filter((one) => isAlike(one, this.model) && one.abilities.encode === true && one.abilities.log_prob !== true && !isSlow(one));
   }
 
-  update() {
+  /** @param {Set<string>} changed names of what is another now; while only the level and the draw of the noise are, nothing else is looked at */
+  update(changed) {
     const { tab, part, model, plain } = chosen(), next = modelNamed(model);
-    if (tab !== "denoise" || part !== "clean" || !next) return;
+    if (tab !== "denoise" || part !== "clean" || !next) return undefined;
+    if (next === this.model && MINE.every((name) => UNDER_THE_HAND.includes(name) || !changed.has(name))) {
+      this.controls();
+      return this.draw();
+    }
     if (next.dataset !== this.model?.dataset) for (const way of Object.keys(WAYS)) this.blank(way);
     this.model = next;
     const able = this.able(), plains = able.filter((one) => !one.denoises).sort((a, b) => rank(a) - rank(b) || (a.metrics.mse ?? 1) - (b.metrics.mse ?? 1));
@@ -136,7 +142,7 @@ class Clean {
     if (!clean || !shape || clean.length !== shape.reduce((a, b) => a * b, 1)) return Object.keys(WAYS).forEach((way) => this.blank(way));
     const key = [corrupt, level, noise].join();
     const noisy = corrupted(corrupt, clean, shape, level, noise);
-    this.show("clean", clean, clean, key);
+    if (this.painted !== clean || this.tiles.clean.element.dataset.state !== "ready") this.show("clean", this.painted = clean, clean, key);
     this.show("noisy", noisy, clean, key);
     for (const way of MADE) if (this.tiles[way].element.dataset.state !== "empty") this.tiles[way].element.dataset.state = "waiting";
     for (const filter of FILTERS) this.tiles[filter].about.textContent = aboutFilter[filter](this.setting(filter));
@@ -164,7 +170,7 @@ class Clean {
   }
 
   show(way, pixels, clean, key, shape = this.model.image_shape) {
-    const { element, canvas, numbers } = this.tiles[way], found = likeness(pixels, clean, shape);
+    const { element, canvas, numbers } = this.tiles[way], found = way === "clean" ? SAME : likeness(pixels, clean, shape);
     paintBytes(canvas, pixels, shape);
     canvas.setAttribute("aria-label", `${WAYS[way]}: ${qualityText(found)}`);
     numbers.replaceChildren(...(way === "clean" ? [] : qualityText(found).split(" · ").map((text) => make("span", {}, text))));
@@ -186,7 +192,8 @@ class Clean {
     this.measured = new Set(all.map(({ key }) => key));
     this.curve.element.hidden = !all.length;
     const unmeasured = [denoiser, plain].filter((one) => one && !one.metrics.cleaning).map(({ name }) => name);
-    const said = known ? `Mean PSNR of ${known.pictures.toLocaleString("en")} test pictures over the level, ${WORDS[kind][0].toLowerCase()}; the dots are the picture above.` : "";
+    const fewer = of[1] && known !== of[1] && of[1].pictures !== known.pictures ? ` (${shortTitle(plain)}: of ${of[1].pictures.toLocaleString("en")})` : "";
+    const said = known ? `Mean PSNR of ${known.pictures.toLocaleString("en")} test pictures${fewer} over the level, ${WORDS[kind][0].toLowerCase()}; the dots are the picture above.` : "";
     this.curveSays.textContent = [said, unmeasured.length ? `Nobody has measured ${unmeasured.join(" and ")} on all test pictures yet: python -m genmodels.evaluate ${unmeasured[0]} --cleaning does.` : ""].filter(Boolean).join(" ");
     refill(this.legend, all.map(({ key, title }) => make("span", { "data-way": key }, make("i", { class: "lp-swatch" }), title)));
     this.curve.lines(all, said);
@@ -198,6 +205,7 @@ class Clean {
   }
 }
 
+const SAME = { psnr: null, ssim: 1 };
 const aboutFilter = {
   median: (side) => `of ${side} × ${side} pixels`,
   nlm: (setting) => `of ${setting[0]} × ${setting[0]} patches`,

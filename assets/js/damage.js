@@ -13,6 +13,7 @@ const FIRST = [0.25, 0.55, 0.75, 0.9], BLOCK = 0.35; // hidden to begin with: th
  * @property {(pixels: Uint8Array, shape: number[]) => void} show another picture [H, W, C] of shape [C, H, W]; the lower middle of it is hidden, unless it is of the same shape and `kept`
  * @property {(way: string) => void} turn @property {() => number} factor 0 where parts are hidden @property {() => string} way
  * @property {() => Uint8Array} mask [H * W] 1 is hidden @property {(mask: Uint8Array|null) => void} hide null is the lower middle @property {() => Uint8Array} known bits that say which pixels are
+ * @property {() => Uint8Array} seen [H, W, C], grey where it is hidden
  * @property {() => boolean} some whether something is missing and something is left
  */
 
@@ -65,6 +66,8 @@ export function createDamage({ name, onChange }) {
     paintBytes(canvas, out, [3, height, width]);
   }
 
+  const seen = () => pixels.map((value, k) => { const i = Math.floor(k / shape[0]); return factor() ? blockMean(i, k % shape[0], factor()) : mask[i] ? 128 : value; });
+
   /** Of the block that a pixel lies in. */
   function blockMean(i, c, many) {
     const [channels, , width] = shape, y = Math.floor(i / width), x = i % width, top = y - (y % many), left = x - (x % many);
@@ -114,7 +117,7 @@ export function createDamage({ name, onChange }) {
   });
 
   return {
-    canvas, controls: [make("div", { class: "lp-row" }, ...ways), sized, clear], show, turn, hide, factor, way: () => way, mask: () => mask,
+    canvas, controls: [make("div", { class: "lp-row lp-damageways" }, ...ways), sized, clear], show, turn, hide, factor, seen, way: () => way, mask: () => mask,
     known: () => packedBits(mask.map((hidden) => 1 - hidden)), some: () => factor() > 0 || (mask.some(Boolean) && !mask.every(Boolean)),
   };
 }

@@ -1,7 +1,7 @@
 // The Denoise page: six parts, from one noisy picture that an autoencoder cleans to what a diffusion model has learned; one of them is open at a time.
 
 import { whenReady } from "./begin.js";
-import { make } from "./dom.js";
+import { make, reveal } from "./dom.js";
 import { chosen, choose, onChange } from "./store.js";
 
 /**
@@ -41,6 +41,7 @@ export const mount = (root) => whenReady(root, () => {
     for (const button of buttons) {
       button.setAttribute("aria-selected", String(button.dataset.part === part));
       button.tabIndex = button.dataset.part === part ? 0 : -1;
+      if (button.dataset.part === part) reveal(bar, button); // on a telephone the bar is wider than the page
     }
     says.textContent = PARTS[part][1];
     if (!places.has(part)) {

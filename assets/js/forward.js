@@ -5,6 +5,7 @@ import { createChainCard } from "./chaincard.js";
 import { make } from "./dom.js";
 import { paintBytes } from "./errormap.js";
 import { formula, inMath } from "./formula.js";
+import { isFree } from "./lesson.js";
 import { createPlot } from "./noiseplots.js";
 import { bytesFrom, closedForm, drawsOf, noiseOf, numbersOf } from "./noising.js";
 import { createPlayer } from "./play.js";
@@ -39,10 +40,10 @@ class Forward {
     this.moment = make("output", { class: "lp-moment", "aria-live": "off" });
     this.rows = Object.keys(KINDS).map((kind) => this.row(kind));
     this.chain = createChainCard({ schedules: SCHEDULES, onKind: (grows) => choose({ grows }, false), onStep: (by) => { this.player.stop(); this.show(this.t + by); this.rest(); } });
-    const again = make("button", { class: "lp-button", title: "The same moment, with other noise", "data-testid": "forward-noise", onclick: () => choose({ noise: (chosen().noise + 1) % MOST_DRAWS }, false) }, "New noise");
-    const link = make("button", { class: "lp-button", title: "This view as a link", onclick: () => copyLink() }, "Copy link");
+    const again = make("button", { class: "lp-button lp-newnoise", title: "The same moment, with other noise", "data-testid": "forward-noise", onclick: () => choose({ noise: (chosen().noise + 1) % MOST_DRAWS }, false) }, "New noise");
+    const link = make("button", { class: "lp-button lp-save", title: "This view as a link", onclick: () => copyLink() }, "Copy link");
     const equation = make("p", { class: "lp-lawline" }, formula("x_t = √(ᾱ_t) x_0 + √(1 − ᾱ_t) ε"), make("span", { class: "lp-fact" }, "with ", formula("ᾱ_t = (1 − β_1) (1 − β_2) ⋯ (1 − β_t)"), " and ε drawn from N(0, I)"));
-    const side = make("div", { class: "lp-noiseside" }, this.subject.element, make("section", { class: "lp-card" }, make("h2", {}, "What happens"),
+    const side = make("div", { class: "lp-noiseside" }, this.subject.element, make("section", { class: "lp-card lp-lawcard" }, make("h2", {}, "What happens"),
       make("p", { class: "lp-fact" }, "At every moment a little of the picture is taken away and a little noise is added. Because sums of normal noise are normal, one can jump to any moment in a single line:"), equation,
       make("div", { class: "lp-row" }, again, link)));
     const main = make("section", { class: "lp-card lp-forwardcard" },
@@ -128,6 +129,7 @@ class Forward {
     const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -TIMES, End: TIMES }, by = moves[event.key];
     if (event.key !== " " && !by) return;
     event.preventDefault();
+    if (!isFree("t")) return undefined;
     if (event.key === " ") return this.player.toggle();
     this.player.stop();
     this.show(this.t + by * (event.shiftKey ? 10 : 1));

@@ -4,12 +4,15 @@ import { make, say } from "./dom.js";
 import { LOCKS, PARTS, whyLocked } from "./parts.js";
 import { choose, chosen, onChange } from "./store.js";
 
-/** What goes when all of some parts are gone, so that no empty card and no hole is left. */
+/** What goes when all of some parts are gone, so that no empty card and no hole is left; a third entry says who takes the room. */
 const TOGETHER = [
   [["sliders", "random", "undo", "pins"], ".lp-latents"], [["pins", "save"], ".lp-pinscard"], [["plane", "layers", "second"], ".lp-explore .lp-bar"],
   [["way", "undo", "save"], ".lp-interpolate > .lp-bar"], [["rows", "curves"], ".lp-walkfoot"],
   [["pushes", "presets", "undo"], ".lp-pushcard"], [["random", "second", "start", "pins"], ".lp-looks"],
   [["making", "sliders", "random", "undo", "classes", "pins", "save", "near"], ".lp-grid.two .lp-side"],
+  ...[[["subject", "noises"], ".lp-cleanside", ".lp-clean"], [["subject", "law"], ".lp-forward .lp-noiseside", ".lp-forwardtop"], [["random", "seeds", "told", "manner", "versus"], ".lp-reversecard", ".lp-reversetop"],
+    [["subject", "told"], "#lp-place-noise .lp-noiseside", "#lp-place-noise .lp-noisegrid"], [["subject", "damage"], "#lp-place-repair .lp-noiseside", "#lp-place-repair .lp-noisegrid"],
+    [["subject"], "#lp-place-learned .lp-noiseside", "#lp-place-learned .lp-noisegrid"]].map(([parts, side, grid]) => [parts, side, `${grid} { grid-template-columns: minmax(0, 1fr) !important; }`]),
 ];
 /** How what stays takes the room. */
 const INSTEAD = {
@@ -23,6 +26,12 @@ const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home"
 
 /** Whether the lesson hides a part, and with it the key that does the same. @param {keyof PARTS} name */
 export const isHidden = (name) => chosen().hide.includes(name);
+
+/** Whether a choice may be moved by a key of the page; where the lesson fixes it, it is said why not. @param {keyof LOCKS} name */
+export function isFree(name) {
+  if (chosen().lock.includes(name)) say(whyLocked(name));
+  return !chosen().lock.includes(name);
+}
 
 /** From now on the page is as the address wants it. */
 export function beginLesson() {
@@ -52,7 +61,7 @@ export function bigButton() {
 
 const hiding = (names) => [
   ...names.map((name) => `${PARTS[name][1]} { display: none !important; }`), ...names.map((name) => INSTEAD[name] ?? ""),
-  ...TOGETHER.filter(([parts]) => parts.every((name) => names.includes(name))).map(([, place]) => `${place} { display: none !important; }`),
+  ...TOGETHER.filter(([parts]) => parts.every((name) => names.includes(name))).map(([, place, also = ""]) => `${place} { display: none !important; } ${also}`),
 ];
 
 const locking = (names) => names.map((name) => `:is(${LOCKS[name][1]}) { cursor: not-allowed !important; } :is(${LOCKS[name][1]}):not(.lp-card) { opacity: .55; }

@@ -7,10 +7,12 @@ import { psnr } from "./likeness.js";
 import { latent } from "./normal.js";
 import { createNoPath } from "./nopath.js";
 import { createCurves } from "./noisecurves.js";
-import { createRun, ended } from "./noiserun.js";
+import { createRun, ended, nothingYet } from "./noiserun.js";
 import { createTold, toldOf } from "./noisetold.js";
 import { choose, chosen, onChange } from "./store.js";
 import { createSubject } from "./subject.js";
+import { createTakeaway } from "./takeaway.js";
+import { oneWay, rowOf } from "./tracksaves.js";
 
 const MINE = ["tab", "part", "model", "models", "label", "noise", "t"], MOMENTS = [970, 900, 800, 700, 600, 500, 400, 300, 200, 100, 50, 20], T = 1000;
 
@@ -21,13 +23,14 @@ export function mount(root) {
   const slider = make("input", { type: "range", min: 0, max: T, step: 1, class: "lp-backwards", "aria-label": "Moment t", "data-testid": "learned-t", oninput: () => stand(+slider.value), onchange: () => choose({ t: +slider.value }, false) });
   const shown = make("canvas", { role: "img", "data-testid": "learned-x" }), seen = make("canvas", { role: "img", "data-testid": "learned-x0" }), says = make("p", { class: "lp-noisewords", "data-testid": "learned-says" });
   const noise = createCurves({ name: "Error of the predicted noise", across: "t, from noise to picture", range: [0, T], back: true, logY: true, onPick: (t) => pick(t) }), error = createCurves({ name: "Error of the predicted picture", across: "t, from noise to picture", range: [0, T], back: true, onPick: (t) => pick(t) });
-  const steps = createCurves({ name: "Frechet distance to test pictures, by the number of steps", across: "steps", logX: true, logY: true }), byT = make("section", { class: "lp-card", "data-testid": "learned-loss" }, make("h2", {}, "How hard each moment is"), make("div", { class: "lp-curvespair" }, noise.element, error.element), make("p", { class: "lp-help" }));
-  const byTSays = byT.querySelector("p"), distance = make("section", { class: "lp-card", "data-testid": "learned-steps" }, make("h2", {}, "How many steps a picture needs"), steps.element, make("p", { class: "lp-help" }));
+  const steps = createCurves({ name: "Frechet distance to test pictures, by the number of steps", across: "steps", logX: true, logY: true }), byT = make("section", { class: "lp-card lp-losscard", "data-testid": "learned-loss" }, make("h2", {}, "How hard each moment is"), make("div", { class: "lp-curvespair" }, noise.element, error.element), make("p", { class: "lp-help" }));
+  const byTSays = byT.querySelector("p"), distance = make("section", { class: "lp-card lp-distancecard", "data-testid": "learned-steps" }, make("h2", {}, "How many steps a picture needs"), steps.element, make("p", { class: "lp-help" }));
   const distanceSays = distance.querySelector("p");
+  const takeaway = createTakeaway(() => (found.length < 2 ? nothingYet() : scene()), "learned");
   const grid = make("div", { class: "lp-noisegrid" }, make("div", { class: "lp-noiseside" }, subject.element), make("div", { class: "lp-noisecards" },
-    make("section", { class: "lp-card", "data-testid": "learned" }, make("h2", {}, "From coarse to fine"),
+    make("section", { class: "lp-card lp-coarsecard", "data-testid": "learned" }, make("h2", {}, "From coarse to fine"),
       make("p", { class: "lp-help" }, "Above the picture under ever less noise, below what the net takes for the clean picture in it: first where something is, then its form, at last its edges."),
-      make("div", { class: "lp-learnedtop" }, make("figure", { class: "lp-answer" }, shown, make("figcaption", {}, make("b", {}, "What it is shown"))), make("figure", { class: "lp-answer" }, seen, make("figcaption", {}, make("b", {}, "What it sees in it"))), make("div", {}, says, make("div", { class: "lp-noiseslide" }, slider), make("div", { class: "lp-row" }, run.button, told.element), run.bar, run.words)), row),
+      make("div", { class: "lp-learnedtop" }, make("figure", { class: "lp-answer" }, shown, make("figcaption", {}, make("b", {}, "What it is shown"))), make("figure", { class: "lp-answer" }, seen, make("figcaption", {}, make("b", {}, "What it sees in it"))), make("div", {}, says, make("div", { class: "lp-noiseslide" }, slider), make("div", { class: "lp-row" }, run.button, told.element), run.bar, run.words)), row, takeaway.element),
     byT, distance));
   root.replaceChildren(none.element, grid);
   let model = null, pixels = null, found = [], chart = "";
@@ -102,6 +105,12 @@ export function mount(root) {
       stand(chosen().t);
     }
     return words || "The net is told nothing but the moment.";
+  }
+
+  /** From noise to picture: what the net is shown, and what it sees in it. */
+  function scene() {
+    const row = (title, key) => rowOf(title, found.map((one) => one[key]), model.image_shape, `t = ${found[0].t} to ${found.at(-1).t}`);
+    return oneWay([row("What it is shown", "x"), row("What it sees in it", "x0"), rowOf("The picture", [pixels], model.image_shape)], `learned-${model.name}`);
   }
 
   /** The moment nearest to t, large; the line in the plots moves with the hand. */

@@ -4,10 +4,12 @@ import { answerTile } from "./answertile.js";
 import { paintBytes } from "./errormap.js";
 import { make } from "./dom.js";
 import { latents } from "./normal.js";
-import { createRun, ended } from "./noiserun.js";
+import { createRun, ended, nothingYet } from "./noiserun.js";
 import { repeated, toldOf } from "./noisetold.js";
 import { psnr } from "./likeness.js";
 import { choose, chosen } from "./store.js";
+import { createTakeaway } from "./takeaway.js";
+import { oneWay, picturesOf, rowOf } from "./tracksaves.js";
 
 const ANSWERS = 4, PLACES = 999999;
 
@@ -15,12 +17,13 @@ export function createPartway() {
   const run = createRun({ text: "Drown it and come back", name: "partway", work: go });
   const strength = make("input", { type: "range", min: 0.05, max: 1, step: 0.05, "aria-label": "Strength: how far towards the noise", "data-testid": "strength",
     oninput: () => { value.textContent = percent(+strength.value); }, onchange: () => choose({ strength: +strength.value }, false) });
-  const value = make("output", { "aria-live": "off" }), other = make("button", { class: "lp-button", "data-testid": "partway-other", title: "Other seeds for the noise", onclick: () => choose({ noise: (chosen().noise + ANSWERS) % PLACES }, false) }, "Other noise");
+  const value = make("output", { "aria-live": "off" }), other = make("button", { class: "lp-button lp-newnoise", "data-testid": "partway-other", title: "Other seeds for the noise", onclick: () => choose({ noise: (chosen().noise + ANSWERS) % PLACES }, false) }, "Other noise");
   const tiles = make("div", { class: "lp-answers lp-partway" });
-  const element = make("section", { class: "lp-card", "data-testid": "partway" }, make("h2", {}, "Only part of the way"),
+  const takeaway = createTakeaway(() => (way.length < 2 ? nothingYet() : scene()), "partway");
+  const element = make("section", { class: "lp-card lp-partwaycard", "data-testid": "partway" }, make("h2", {}, "Only part of the way"),
     make("p", { class: "lp-help" }, "Little noise keeps the picture and cleans it; much keeps its coarse form alone; all of it keeps nothing."),
-    make("label", { class: "lp-noiserange" }, "Strength", strength, value), make("div", { class: "lp-row" }, run.button, other), run.bar, run.words, tiles);
-  let model = null, pixels = null, first = null, answers = [];
+    make("label", { class: "lp-noiserange lp-strength" }, "Strength", strength, value), make("div", { class: "lp-row" }, run.button, other), run.bar, run.words, tiles, takeaway.element);
+  let model = null, pixels = null, first = null, answers = [], way = []; // way: the four pictures at every step
 
   function show(next) {
     [model, pixels] = [next, null];
@@ -36,7 +39,7 @@ export function createPartway() {
 
   function forget() {
     run.stop();
-    [first, answers] = [null, []];
+    [first, answers, way] = [null, [], []];
     [strength.value, value.textContent] = [chosen().strength, percent(chosen().strength)];
     draw();
   }
@@ -68,11 +71,19 @@ export function createPartway() {
     };
     const end = await ended(model, { z, y: repeated(y, ANSWERS), n: ANSWERS, sampler, steps, guidance, start, picture: mine }, (line, of) => {
       first ??= line.x.slice(0, size);
+      way.push(line.x);
       heard(line.x0, () => `expected at t = ${line.t}`);
       progress(line.step / of, `Step ${line.step} of ${of}. ${words}`);
     }, signal);
+    way.push(end);
     heard(end, (one) => { const near = psnr(one, mine); return near === null ? "the very same" : `${near.toFixed(1)} dB from it`; });
     return `Drowned up to ${percent(start)} of the way and back, four times. ${words}`;
+  }
+
+  /** The picture, and how it comes back out of the noise four times. */
+  function scene() {
+    const { strength, noise } = chosen(), shape = model.image_shape;
+    return oneWay([rowOf("The picture", [pixels], shape, "where it begins"), ...answers.map((_, k) => rowOf(`Seed ${noise + k}`, picturesOf(way, k, pixels.length), shape, `drowned up to ${percent(strength)}, and back`))], `partway-${model.name}`);
   }
 
   return { element, show, picture, update, rest: () => run.stop("Stopped.") };

@@ -9,10 +9,12 @@ import { canSearch, qualityText, search } from "./inverting.js";
 import { likeness } from "./likeness.js";
 import { latents } from "./normal.js";
 import { createNoPath } from "./nopath.js";
-import { createRun, ended } from "./noiserun.js";
+import { createRun, ended, nothingYet } from "./noiserun.js";
 import { createTold, repeated, toldOf } from "./noisetold.js";
 import { amend, choose, chosen, onChange } from "./store.js";
 import { createSubject } from "./subject.js";
+import { createTakeaway } from "./takeaway.js";
+import { oneWay, picturesOf, rowOf } from "./tracksaves.js";
 
 const MINE = ["tab", "part", "model", "models", "label", "steps", "guidance", "noise", "damage", "mask", "repeats"];
 const ANSWERS = 3, PLACES = 999999, STEPS = 25; // answers need more steps than pictures out of nothing: what is known comes in a little at each
@@ -42,16 +44,17 @@ export function mount(root) {
   const damage = createDamage({ name: "noiserepair", onChange: () => damaged() });
   const run = createRun({ text: "Repair", name: "noiserepair", work: go });
   const repeats = make("input", { type: "range", min: 1, max: 10, step: 1, "aria-label": "How often each step is repeated", "data-testid": "repeats", oninput: () => { often.textContent = repeats.value; }, onchange: () => choose({ repeats: +repeats.value }, false) }), often = make("output", { "aria-live": "off" });
-  const other = make("button", { class: "lp-button", "data-testid": "noiserepair-other", title: "Three answers from other noise", onclick: () => choose({ noise: (chosen().noise + ANSWERS) % PLACES }, false) }, "Other noise");
+  const other = make("button", { class: "lp-button lp-newnoise", "data-testid": "noiserepair-other", title: "Three answers from other noise", onclick: () => choose({ noise: (chosen().noise + ANSWERS) % PLACES }, false) }, "Other noise");
   const answersRow = make("div", { class: "lp-answers lp-noiseanswers", "data-testid": "noiserepair-answers" }), besideRow = make("div", { class: "lp-answers lp-noiseanswers", "data-testid": "noiserepair-beside" }), besideSays = make("p", { class: "lp-noisewords", role: "status" });
-  const patience = make("label", { class: "lp-noiserange" }, "Repeats", repeats, often), known = make("p", { class: "lp-help" });
+  const patience = make("label", { class: "lp-noiserange lp-repeats" }, "Repeats", repeats, often), known = make("p", { class: "lp-help" });
+  const takeaway = createTakeaway(() => (way.length < 2 ? nothingYet() : scene()), "noiserepair");
   const grid = make("div", { class: "lp-noisegrid" },
     make("div", { class: "lp-noiseside" }, subject.element, make("section", { class: "lp-card lp-damage" }, make("h2", {}, "The damage"), damage.canvas, ...damage.controls, known)),
     make("div", { class: "lp-noisecards" },
-      make("section", { class: "lp-card" }, make("h2", {}, "Three answers"), make("div", { class: "lp-row" }, run.button, other, told.element), patience, run.bar, run.words, answersRow),
-      make("section", { class: "lp-card" }, make("h2", {}, "Beside it"), besideSays, besideRow)));
+      make("section", { class: "lp-card lp-threeanswers" }, make("h2", {}, "Three answers"), make("div", { class: "lp-row" }, run.button, other, told.element), patience, run.bar, run.words, answersRow, takeaway.element),
+      make("section", { class: "lp-card lp-simpleanswers" }, make("h2", {}, "Beside it"), besideSays, besideRow)));
   root.replaceChildren(none.element, grid);
-  let model = null, pixels = null, beside = null;
+  let model = null, pixels = null, beside = null, way = [], simple = []; // way: three answers at every step; simple: rows of what stands beside them
 
   const here = () => chosen().tab === "denoise" && chosen().part === "repair";
 
@@ -101,7 +104,8 @@ export function mount(root) {
 
   function begin(anew) {
     run.stop();
-    if (anew) { compare?.abort(); beside = null; }
+    way = [];
+    if (anew) { compare?.abort(); beside = null; simple = []; }
     draw();
     run.button.disabled = !pixels || !damage.some();
     patience.hidden = damage.factor() > 0;
@@ -123,7 +127,9 @@ export function mount(root) {
     const { noise, steps, guidance, repeats: times } = chosen(), mine = pixels, factor = damage.factor(), { y, words } = await toldOf(model, null, signal);
     const z = latents(noise, ANSWERS, model.latent_dim), size = mine.length;
     if (!beside) setBeside(mine, factor);
+    way = [];
     const heard = (pictures, says) => {
+      way.push(pictures);
       for (let k = 0; k < ANSWERS; k++) {
         const one = pictures.subarray(k * size, (k + 1) * size), tile = answersRow.children[k + 1];
         tile.classList.remove("empty");
@@ -139,6 +145,13 @@ export function mount(root) {
     return `Three answers that fit what is known; the numbers compare with the whole picture, which the model did not see. ${words}`;
   }
 
+  /** What the model did not see, what it saw, how three answers grow, and what simpler methods answer. */
+  function scene() {
+    const { noise } = chosen(), shape = model.image_shape, still = ([title, picture]) => rowOf(title, [picture], shape);
+    return oneWay([still(["The picture", pixels]), rowOf("What is seen", [damage.seen()], shape, damage.factor() ? `means of blocks ${damage.factor()} wide` : "the rest is hidden"),
+      ...Array.from({ length: ANSWERS }, (_, k) => rowOf(`Seed ${noise + k}`, picturesOf(way, k, pixels.length), shape, "the expected picture, step by step")), ...simple.map(still)], `repair-${model.name}`);
+  }
+
   let compare = null;
   /** What simpler methods and an autoencoder make of the same damage, by the road of the Your image tab. */
   async function setBeside(mine, factor) {
@@ -152,6 +165,7 @@ export function mount(root) {
         if (signal.aborted) return;
         if (news.beside) beside = news.beside;
         const [best] = news.answers ?? [];
+        simple = [...beside.map((one) => [one.title, one.picture]), ...(best ? [[shortTitle(another), best.picture]] : [])];
         besideRow.replaceChildren(...beside.map((one) => answerTile(one.title, one.picture, another.image_shape, one)), best ? answerTile(shortTitle(another), best.picture, another.image_shape, best) : empty(shortTitle(another)));
         if (news.step) besideSays.textContent = `${another.title} searches its code: step ${news.step} of ${news.steps}.`;
       }, signal, factor ? `?factor=${factor}` : "");

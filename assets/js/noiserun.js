@@ -58,6 +58,12 @@ export function createRun({ text, name, work }) {
   return { button, bar, words, start, stop, soon, get running() { return !!running; } };
 }
 
+/** Said where somebody wants to take away what is not there yet. @returns {null} */
+export function nothingYet() {
+  say("There is nothing to save yet; wait a moment.");
+  return null;
+}
+
 /**
  * Follow paths to their end. @param {import("./catalogue.js").Model} model @param {import("./path.js").Asked} asked
  * @param {(step: import("./path.js").PathStep, of: number) => void} onStep every step, and how many there will be @param {AbortSignal} signal

@@ -59,7 +59,7 @@ export function repeated(y, n) {
 /** A menu of what the model is told; unseen: nobody looks at the picture, so that nothing is told unless a person says it. @returns {{element: HTMLElement, show: (model: import("./catalogue.js").Model) => void}} hidden for a model that is told nothing */
 export function createTold({ unseen = false } = {}) {
   const select = make("select", { "aria-label": "What the model is told", "data-testid": "noise-told", onchange: () => choose({ label: select.value }, false) });
-  const element = make("label", { class: "lp-noisefield" }, "Told", select);
+  const element = make("label", { class: "lp-noisefield lp-toldmenu" }, "Told", select);
 
   function show(model) {
     element.hidden = !model.conditions.length;

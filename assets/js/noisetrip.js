@@ -5,10 +5,12 @@ import { paintBytes } from "./errormap.js";
 import { make } from "./dom.js";
 import { likeness } from "./likeness.js";
 import { createCurves } from "./noisecurves.js";
-import { createRun, ended } from "./noiserun.js";
+import { createRun, ended, nothingYet } from "./noiserun.js";
 import { toldOf } from "./noisetold.js";
 import { noiseOf } from "./path.js";
 import { choose, chosen } from "./store.js";
+import { createTakeaway } from "./takeaway.js";
+import { oneWay, rowOf } from "./tracksaves.js";
 
 const STEPS = [5, 10, 20, 50, 100, 200], WEAK = 0.8; // a spread below which noise is said to be weak
 
@@ -24,10 +26,11 @@ export function createTrip({ onNoise }) {
   const canvas = make("canvas", { role: "img", "aria-label": "On the way", "data-testid": "trip-way" }), place = make("small");
   const slider = make("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": "Place on the way to the noise and back", "data-testid": "trip-slider", oninput: () => scrub(+slider.value) });
   const tiles = make("div", { class: "lp-answers lp-trip" }), curves = createCurves({ name: "PSNR of what comes back, in dB: mean of test pictures, and a ring for this one", across: "steps back, and as many forth", logX: true, logY: false, text: (value) => String(Math.round(value)) });
+  const takeaway = createTakeaway(() => (frames.length < 2 ? nothingYet() : oneWay([rowOf("To its noise, and back", frames.map(({ x }) => x), model.image_shape, `${chosen().trip} steps each way`)], `noise-${model.name}`)), "trip");
   const shown = make("figure", { class: "lp-answer" }, canvas, make("figcaption", {}, make("b", {}, "On the way"), place));
   const without = make("p", { class: "lp-empty", hidden: true }), body = make("div", { class: "lp-cardbody" },
-    make("div", { class: "lp-row" }, run.button, make("label", { class: "lp-noisefield" }, "Steps", steps)), run.bar, run.words, tiles, make("div", { class: "lp-noiseslide" }, slider), curves.element);
-  const element = make("section", { class: "lp-card", "data-testid": "trip" }, make("h2", {}, "To its noise, and back"), without, body);
+    make("div", { class: "lp-row" }, run.button, make("label", { class: "lp-noisefield lp-tripsteps" }, "Steps", steps)), run.bar, run.words, tiles, make("div", { class: "lp-noiseslide" }, slider), takeaway.element, curves.element);
+  const element = make("section", { class: "lp-card lp-tripcard", "data-testid": "trip" }, make("h2", {}, "To its noise, and back"), without, body);
   let model = null, pixels = null, frames = [], noise = null, again = null;
 
   function show(next) {

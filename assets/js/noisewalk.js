@@ -5,10 +5,12 @@ import { paint, shapeOf } from "./paint.js";
 import { latent } from "./normal.js";
 import { howFor } from "./how.js";
 import { textFor } from "./place.js";
-import { createRun } from "./noiserun.js";
+import { createRun, nothingYet } from "./noiserun.js";
 import { decodeBehind } from "./roads.js";
 import { amend, choose, chosen } from "./store.js";
 import { repeated } from "./noisetold.js";
+import { createTakeaway } from "./takeaway.js";
+import { oneWay } from "./tracksaves.js";
 import { through } from "./walks.js";
 
 const SMALL = 11, LARGE = 7, LARGE_SIDE = 48, TOGETHER = 4, PLACES = 100000; // pictures of a walk, of large ones fewer; how many are asked for at once
@@ -16,16 +18,17 @@ const SMALL = 11, LARGE = 7, LARGE_SIDE = 48, TOGETHER = 4, PLACES = 100000; // 
 export function createNoiseWalk() {
   const run = createRun({ text: "Walk", name: "noisewalk", work: go });
   const from = make("select", { "aria-label": "From", "data-testid": "walk-from", onchange: () => choose({ from: from.value }, false) });
-  const draw = (key) => make("button", { class: "lp-button", title: "Noise of another seed", "data-testid": `walk-${key}-other`, onclick: () => choose({ [key]: `seed:${Math.floor(Math.random() * PLACES)}` }, false) }, "Another seed");
+  const draw = (key) => make("button", { class: `lp-button lp-walk${key}`, title: "Noise of another seed", "data-testid": `walk-${key}-other`, onclick: () => choose({ [key]: `seed:${Math.floor(Math.random() * PLACES)}` }, false) }, "Another seed");
   const to = make("output", { "aria-live": "off" });
   const slider = make("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": "Place on the walk", "data-testid": "noisewalk-slider", oninput: () => stand(+slider.value), onchange: () => choose({ at: +slider.value }, false) });
   const large = make("canvas", { class: "lp-noiselarge", role: "img", "aria-label": "The picture at this place of the walk", "data-testid": "noisewalk-picture" }), strip = make("div", { class: "lp-noisestrip", "data-testid": "noisewalk-strip" });
   const press = (text, title, name, onclick) => make("button", { class: "lp-button", title, "data-testid": name, onclick }, text);
-  const element = make("section", { class: "lp-card", "data-testid": "noisewalk" }, make("h2", {}, "A walk between two noises"),
+  const takeaway = createTakeaway(() => (frames.length < 2 ? nothingYet() : scene()), "noisewalk");
+  const element = make("section", { class: "lp-card lp-noisewalkcard", "data-testid": "noisewalk" }, make("h2", {}, "A walk between two noises"),
     make("p", { class: "lp-help" }, "On the great arc, where noise keeps its strength: between two seeds every place is as likely as its ends. In the middle of a straight line it would be too weak, and decode to a blur."),
-    make("div", { class: "lp-row" }, make("label", { class: "lp-noisefield" }, "From", from), draw("from"), make("span", { class: "lp-noisefield" }, "to", to), draw("to")),
+    make("div", { class: "lp-row" }, make("label", { class: "lp-noisefield lp-walkfrom" }, "From", from), draw("from"), make("span", { class: "lp-noisefield" }, "to", to), draw("to")),
     make("div", { class: "lp-row" }, run.button, press("Open in Interpolate", "The same walk, with other models beside it", "walk-interpolate", () => interpolate()), press("Open in Explore", "The place under the slider on the map", "walk-explore", () => explore())), run.bar, run.words,
-    make("div", { class: "lp-noisewalk" }, large, make("div", {}, make("div", { class: "lp-noiseslide" }, slider), strip)));
+    make("div", { class: "lp-noisewalk" }, large, make("div", {}, make("div", { class: "lp-noiseslide" }, slider), strip)), takeaway.element);
   let model = null, found = null, frames = [];
 
   const count = () => (model.image_shape[2] >= LARGE_SIDE ? LARGE : SMALL), fromPicture = () => chosen().from === "picture" && model.abilities.encode === true;
@@ -84,6 +87,14 @@ export function createNoiseWalk() {
       stand(+slider.value);
     }
     return `From ${nameOf(chosen().from)} to ${nameOf(chosen().to)}, ${lengths(codes)}.`;
+  }
+
+  /** The walk as an animation goes there and back. */
+  function scene() {
+    const n = frames.length, pixels = new Float32Array(n * frames[0].length);
+    frames.forEach((frame, k) => pixels.set(frame, k * frame.length));
+    const row = { title: `${nameOf(chosen().from)} to ${nameOf(chosen().to)}`, shape: shapeOf(model.image_shape), frames: { n, pixels, done: new Uint8Array(n).fill(1), count: n, how: "on the great arc" } };
+    return { ...oneWay([row], `noisewalk-${model.name}`), goesBack: true };
   }
 
   /** The noises are told the same at both ends: with the picture what it is told, else the class of the address. */

@@ -1,7 +1,7 @@
 // One model's card of an own picture: what it makes of it, where that differs, how far out the code lies, files of as many bytes, and the ways on.
 
 import { shortTitle } from "./catalogue.js";
-import { createAnomaly, farText, lengthText } from "./anomaly.js";
+import { createAnomaly, createSearched, farText, lengthText } from "./anomaly.js";
 import { make, say } from "./dom.js";
 import { errorScale, paintBytes, paintError } from "./errormap.js";
 import { canSearch, qualityText, readPicture, search } from "./inverting.js";
@@ -85,7 +85,7 @@ export function createOwnCard(model) {
     words.textContent = `${from && element.dataset.state === "stopped" ? "Stopped; this is the best so far. " : ""}${far}${seen}`;
     filesOf(found);
     const open = rest.querySelector("details")?.open;
-    rest.replaceChildren(...[found.typical && createAnomaly(found.typical), found.near && createRetrieval(model, found.near)].filter(Boolean));
+    rest.replaceChildren(...[from ? createSearched(found) : found.typical && createAnomaly(found.typical), found.near && createRetrieval(model, found.near)].filter(Boolean));
     if (open && rest.querySelector("details")) rest.querySelector("details").open = true;
     ready(true);
   }

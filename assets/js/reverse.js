@@ -2,6 +2,7 @@
 
 import { hasRoad, isGone, modelNamed } from "./catalogue.js";
 import { make, say } from "./dom.js";
+import { isFree, isHidden } from "./lesson.js";
 import { chosenManner, contrary, createManner, mannerOf, mannerText } from "./manner.js";
 import { createNoPath } from "./nopath.js";
 import { ground } from "./place.js";
@@ -48,11 +49,11 @@ class Reverse {
     this.versus = press("Beside: other settings", "The same seeds, made in another way, aligned by t", () => choose({ versus: chosen().versus ? "" : mannerText(contrary(this.model, chosenManner(this.model))) }, false), { "data-testid": "versus" });
     this.facts = make("p", { class: "lp-fact", "data-testid": "reverse-facts" });
     const settings = make("section", { class: "lp-card lp-reversecard" }, make("h2", {}, "From which noise, and how"), this.random.element,
-      make("div", { class: "lp-seedcount", role: "group", "aria-label": "Seeds at once" }, make("span", {}, "Seeds at once"), ...this.counts), this.telling.element, this.manner.element, make("div", { class: "lp-row" }, this.versus), this.otherBox, this.facts);
+      make("div", { class: "lp-seedcount", role: "group", "aria-label": "Seeds at once" }, make("span", {}, "Seeds at once"), ...this.counts), this.telling.element, this.manner.element, make("div", { class: "lp-row lp-versusrow" }, this.versus), this.otherBox, this.facts);
     this.player = createPlayer({ onMove: (at) => this.show(at, true), onRest: () => this.rest(), name: "reverse" });
     this.slider = make("input", { type: "range", min: 0, max: 1, step: 0.001, "data-testid": "reverse-slider", "aria-label": "Place on the way from noise to picture", oninput: () => this.scrub(+this.slider.value / this.steps), onchange: () => this.rest() });
     this.stopper = press("Stop", "Stop computing; the steps so far stay", () => this.stopOrGo(), { "data-testid": "reverse-stop" });
-    this.opener = press("Open this step", "Every quantity of this step, under its equation (O)", () => this.open(), { "data-testid": "open-step" });
+    this.opener = press("Open this step", "Every quantity of this step, under its equation (O)", () => this.open(), { "data-testid": "open-step", class: "lp-button lp-openstep" });
     this.views = ["reverse-track", "reverse-versus"].map((name) => createTrackRows({ name, onScrub: (at, done) => { this.scrub(at); if (done) this.rest(); }, onOpen: (row) => this.choose(row) }));
     for (const view of this.views) view.tile(tilesNow());
     const link = press("Copy link", "This view as a link", () => copyLink());
@@ -242,6 +243,6 @@ class Reverse {
     if (!action) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // Explore's keys are not ours
-    action();
+    if (!isHidden({ o: "opened", r: "random" }[key]) && ("or".includes(key) || isFree("moment"))) action();
   }
 }

@@ -73,7 +73,8 @@ async function strip({ rows, name }) {
     const y = GAP / 2 + k * step;
     page.write(row.title, GAP, y + 24, LABELS - 2 * GAP, INK, "600 13px");
     page.write(row.frames.how, GAP, y + 41, LABELS - 2 * GAP, PALE, "10px");
-    for (let i = 0; i < ACROSS; i++) page.picture(row, i / (ACROSS - 1), LABELS + i * step, y, edge);
+    const still = row.frames.n === 1; // stands there once
+    for (let i = 0; i < (still ? 1 : ACROSS); i++) page.picture(row, i / (ACROSS - 1), LABELS + i * step, y, edge);
   });
   page.write("Latent Playground; the link is in the file", GAP, page.canvas.height - 8, page.canvas.width - 2 * GAP, PALE, "11px");
   download(new Blob([withText(await png(page.canvas), "Source", link())], { type: "image/png" }), `${fileName(name)}.png`);

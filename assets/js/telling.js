@@ -29,11 +29,12 @@ export function conditionsTold(model, label, n) {
 
 /** @returns {{element: HTMLElement, show: (model: import("./catalogue.js").Model, label: string) => void}} hidden for a model that is told nothing */
 export function createTelling() {
-  const chips = make("div", { class: "lp-told" }), heading = make("h3"), element = make("div", { class: "lp-toldbox", "data-testid": "told" }, heading, chips);
+  const chips = make("div", { class: "lp-told" }), heading = make("h3"), element = make("div", { class: "lp-toldbox", "data-testid": "told", "data-says": "tell" }, heading, chips);
 
   function show(model, label) {
     element.hidden = !model.conditions.length;
     const many = areAttributes(model);
+    element.dataset.says = many ? "tell" : "label";
     heading.textContent = many ? "Told about the face" : "Told to make";
     chips.setAttribute("aria-label", heading.textContent);
     chips.setAttribute("role", "group");

@@ -18,6 +18,7 @@ from ..models import ABILITIES, LatentModel, Trainable
 from ..normal import latents
 from ._asked import MOST, Given, Sampling, Search, check_count, checked_conditions, checked_numbers, checked_sampling, checked_search, checked_way_back
 from ._borrowed import Borrowed
+from ._captured import CudaGraphs
 from ._device import Device
 from ._jobs import Job, Sought, Taken
 from ._known import Codebook, Known, stamp
@@ -38,18 +39,18 @@ class Engine:
     device: "cpu", "cuda" or "zero" (ZeroGPU: the processor, and a borrowed card for what would take it long); None takes CUDA where there
     is one. runs: a folder of trainings, whose models are found by name, never listed, and only where `may(name)` says so to whoever asks.
     cache: where exported models are kept. budget: bytes of weights that stay loaded, of quick models and of slow ones; a model that
-    alone has more is refused. batch: pictures at a time on a GPU.
+    alone has more is refused. batch: pictures at a time on a GPU. graphs: whether steps of small nets are captured as graphs, in the mode "cuda" alone.
     """
 
     def __init__(self, *roots: Path, device: str | None = None, cache: Path | None = None, budget: int = 1 << 30, batch: int = 256,
-                 runs: Path | None = None, may: Callable[[str], bool] = lambda name: True):
+                 runs: Path | None = None, may: Callable[[str], bool] = lambda name: True, graphs: bool = True):
         self.mode = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if self.mode not in ("cpu", "cuda", "zero"):
             raise ValueError(f"The device must be cpu, cuda or zero, not {device!r}.")
         self.roots = tuple(Path(root) for root in roots)
         self.cache = Path(cache) if cache else Path.home() / ".cache" / "latent-playground"
         card, processor = ("cuda", budget, batch, batch), ("cpu", budget, min(batch, PIECE), FEW)
-        self._device = Device(*(card if self.mode == "cuda" else processor))
+        self._device = Device(*card, CudaGraphs if graphs else None) if self.mode == "cuda" else Device(*processor)
         self._queue = Queue(self._device)
         self._slow = Queue(Device(*processor)) if self.mode != "cuda" else self._queue
         self._borrowed = Borrowed(self._in_line, Device(*card)) if self.mode == "zero" else None

@@ -13,6 +13,7 @@ from ..checkpoint import Checkpoint
 from ..latent.distances import nearest
 from ..nets import out_of_memory
 from ._asked import Sampling, Search
+from ._captured import LARGEST, Capture, Captured
 from ._jobs import Job
 from ._known import Reference
 from ._memory import Loaded, Memory
@@ -29,11 +30,12 @@ class Device:
     """Used by one thread at a time, so that a model in use is never the one that is dropped (long work holds its own until it ends).
 
     budget: bytes of weights that stay loaded. rows: how many pictures it is given at a time, halved when memory is short. few: the
-    most in a step of long work; how many there really are is learned from the time that a step of each model takes.
+    most in a step of long work; how many there really are is learned from the time that a step of each model takes. capturing: what makes a capture
+    for each small model of many steps (see `_captured`); None where none is captured.
     """
 
-    def __init__(self, place: str, budget: int, rows: int, few: int):
-        self.place, self.rows, self.few = torch.device(place), rows, few
+    def __init__(self, place: str, budget: int, rows: int, few: int, capturing: Callable[[], Capture] | None = None):
+        self.place, self.rows, self.few, self.capturing = torch.device(place), rows, few, capturing
         self.memory = Memory(self.place, budget)
         self.clock = time.thread_time if place == "cpu" else time.perf_counter  # a processor is shared: what others take of it is not counted
 
@@ -59,6 +61,16 @@ class Device:
         loaded = self.memory.peek(job.checkpoint)
         unknown = min(self.few, 1 if self.place.type == "cpu" else FEW_HEAVY)
         return loaded.rows.get(job.pace, unknown) if loaded else unknown
+
+    def look(self, loaded: Loaded, half: bool, x: Tensor, t: Tensor, y: Tensor | None, guidance: float | Tensor) -> Tensor:
+        """What a net of many steps says (see `models.PathModel.look`): by a captured graph where there is one, else by the net itself."""
+        if self.capturing and loaded.size <= LARGEST:
+            if half not in loaded.captured:
+                loaded.captured[half] = Captured(loaded.model, half, self.capturing())
+            if (said := loaded.captured[half](x, t, y, guidance)) is not None:
+                return said
+        with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half):
+            return loaded.model.look(x, t, y, guidance)
 
     def settle(self) -> None:
         """Wait until what was asked for is computed. A card's own line would take a whole path at once, and a slider would stand behind it."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..checkpoint import Checkpoint
 from ..models import LatentModel, Trainable
 from ..nets import out_of_memory
+from ._captured import Captured
 from ._tasks import half_fits
 
 LARGE = 64 << 20  # bytes of weights from which on models are loaded one after the other
@@ -26,13 +27,15 @@ CONTAINER = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", 
 class Loaded:
     """A model on the device. half: whether bfloat16 is good enough for its pictures; size: bytes of its weights.
 
-    traces: its tasks as TorchScript. rows: how many pictures a step of its long tasks may have, by kind.
+    traces: its tasks as TorchScript. captured: its steps as graphs, without and with bfloat16. rows: how many pictures a step of its long tasks
+    may have, by kind.
     """
 
     model: Trainable
     half: bool
     size: int
     traces: dict[str, Callable[..., Tensor]] = field(default_factory=dict)
+    captured: dict[bool, Captured] = field(default_factory=dict)
     rows: dict[tuple, int] = field(default_factory=dict)
 
 

@@ -195,8 +195,7 @@ class Paths:
     def _tried(self, asked: list, half: bool) -> Tensor | None:
         """None if memory ran out. The failed attempt's tensors are gone when this has returned, and not before."""
         try:
-            with torch.inference_mode(), torch.autocast(self.device.place.type, torch.bfloat16, enabled=half):
-                return self.loaded.model.look(*asked)
+            return self.device.look(self.loaded, half, *asked)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise

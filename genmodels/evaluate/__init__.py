@@ -1,6 +1,7 @@
 """How good a model is: measures a checkpoint on all test pictures and writes metrics.json, its arrays and the card."""
 
 import json
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,7 @@ def evaluate(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge |
     """
     metrics, files, pictures = examine(checkpoint, train, test, judge, device, effort, stranger, second)
     _keep_held_out(metrics, checkpoint)
-    files["metrics.json"] = json.dumps(metrics, indent=1, allow_nan=False).encode()
+    files["metrics.json"] = metrics_text(metrics).encode()
     readme = checkpoint.folder / "README.md"
     text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, len(train)) if readme.exists() else \
         card.card(checkpoint, metrics, pictures, len(train))
@@ -177,7 +178,7 @@ def _with(checkpoint: Checkpoint, found: dict, files: dict[str, bytes], train_si
     """Write some of the metrics again, some files, and what the card says of it. Returns all metrics."""
     metrics, readme = checkpoint.metrics() | found, checkpoint.folder / "README.md"
     text = card.renewed(readme.read_text(encoding="utf-8"), checkpoint, metrics, train_size)
-    _write(checkpoint, files | {"metrics.json": json.dumps(metrics, indent=1, allow_nan=False).encode()}, text)
+    _write(checkpoint, files | {"metrics.json": metrics_text(metrics).encode()}, text)
     return metrics
 
 
@@ -190,6 +191,12 @@ def _write(checkpoint: Checkpoint, files: dict[str, bytes], text: str) -> None:
         write_whole(checkpoint.folder / name, content)
     for old in before:
         (checkpoint.folder / old).unlink(missing_ok=True)
+
+
+def metrics_text(metrics: dict) -> str:
+    """Metrics as metrics.json holds them: indented JSON, each list of numbers on one line. ValueError for a number that is not finite."""
+    lines = json.dumps(metrics, indent=1, allow_nan=False)
+    return re.sub(r"\[\n\s+([^\[\]{}]*?)\n\s*\]", lambda found: "[" + re.sub(r",\n\s+", ", ", found[1]) + "]", lines)
 
 
 def _keep_held_out(metrics: dict, checkpoint: Checkpoint) -> None:

@@ -190,20 +190,21 @@ def _said(found: Sought, pixels: np.ndarray) -> dict[str, Any]:
 
 
 def beside(pixels: np.ndarray, options: Search) -> list[dict[str, Any]]:
+    """What `simple` makes of a picture, and how near each comes to it."""
+    return [{"title": title, "picture": text(made), **_quality(made, pixels)} for title, made in simple(pixels, options).items()]
+
+
+def simple(pixels: np.ndarray, options: Search) -> dict[str, np.ndarray]:
     """What is known of a picture uint8 [H, W, C], and what methods without a model make of that: nearest and bicubic, or biharmonic inpainting."""
     height, width, _ = pixels.shape
     if options.known:
         mask = np.unpackbits(np.frombuffer(options.known, np.uint8), count=height * width).astype(bool).reshape(height, width)
         middle = (inpaint_biharmonic(pixels / 255, ~mask, channel_axis=2) * 255).clip(0, 255).round().astype(np.uint8)
-        return [_beside("What is known", np.where(mask[..., None], pixels, 127).astype(np.uint8), pixels), _beside("Biharmonic", middle, pixels)]
+        return {"What is known": np.where(mask[..., None], pixels, 127).astype(np.uint8), "Biharmonic": middle}
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     small = picture.resize((width // options.shrunk, height // options.shrunk), Image.Resampling.BOX)
-    return [_beside(title, np.asarray(small.resize((width, height), how)).reshape(pixels.shape), pixels)
-            for title, how in (("Nearest", Image.Resampling.NEAREST), ("Bicubic", Image.Resampling.BICUBIC))]
-
-
-def _beside(title: str, made: np.ndarray, pixels: np.ndarray) -> dict[str, Any]:
-    return {"title": title, "picture": text(made), **_quality(made, pixels)}
+    return {title: np.asarray(small.resize((width, height), how)).reshape(pixels.shape)
+            for title, how in (("Nearest", Image.Resampling.NEAREST), ("Bicubic", Image.Resampling.BICUBIC))}
 
 
 async def _picture(request: Request, model: LatentModel, behind: int, what: str) -> tuple[np.ndarray, bytes]:
