@@ -79,7 +79,7 @@ def directions_files(kept: Kept, weights: str) -> dict[str, bytes]:
     about = {"format": 1, "model": weights, "space": "z", "directions": rows, "not learned": kept.unlearned, "leakage": kept.leakage}
     about = short(about)
     vectors = np.stack([one.vector for one in kept.directions]).astype(np.float16) if rows else np.zeros((0, 0), np.float16)
-    return {"directions.json": json.dumps(about, allow_nan=False).encode(), "directions.safetensors": save({"vectors": vectors})}
+    return {"directions.json": json.dumps(about, allow_nan=False, separators=(",", ":")).encode(), "directions.safetensors": save({"vectors": vectors})}
 
 
 def short(value):

@@ -2,6 +2,7 @@
 
 import re
 import time
+from concurrent.futures import Future
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -100,7 +101,8 @@ def red(page, name: str) -> np.ndarray:
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> bool:
-    return np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.97
+    """But for what a film loses: a WebP by its kind, a GIF by its colours."""
+    return bool(np.abs(one - other).mean() < 4)
 
 
 def test_a_picture_goes_to_its_noise_and_back_and_the_way_scrubs(show):
@@ -202,8 +204,8 @@ def test_bad_values_of_a_link_are_refused_in_words(show):
 
 def test_a_mask_for_pictures_of_another_size_is_left_out_and_said(show):
     page = show("repair", "&mask=AAAA&repeats=1&steps=4")
+    page.locator(".lp-say", has_text="another size").wait_for(timeout=PATIENCE)
     done(page, "noiserepair")
-    assert any("another size" in text for text in page.locator(".lp-say").all_inner_texts())
     in_address(page, "mask", "")
 
 
@@ -212,7 +214,7 @@ def test_noise_as_a_latent_is_taken_away_as_strips_and_films(show):
     done(page, "trip", "partway", "noisewalk")
     for name, rows in (("trip", 1), ("partway", 5), ("noisewalk", 1)):
         strip = is_strip(page, name, rows)
-        assert np.ptp(strip[5:5 + EDGE // 2, LABELS:LABELS + EDGE // 2]) > 30, name
+        assert strip[5:5 + EDGE // 2, LABELS:LABELS + EDGE // 2].mean() < 250, f"no picture in the strip of {name}"
     trip = film(page, "trip", "gif", 1)
     assert alike(tile(trip[-1], 0, 1), red(page, "trip-way")) and not alike(tile(trip[ONE_WAY // 2], 0, 1), red(page, "trip-way"))
     walk = film(page, "noisewalk", "webp", 1, 2 * ONE_WAY - 2)
@@ -260,36 +262,48 @@ STOPPED = """names => { const at = Date.now();
 
 
 @pytest.fixture
-def looks(monkeypatch) -> list[float]:
-    """A net that takes its time, and when it was asked."""
-    asked, look = [], Diffusion.look
+def asked(monkeypatch) -> list[tuple[float, Future]]:
+    """A net that takes its time, and what the parts of Denoise ask of it, with the moment at which they did; not the one picture of the hidden map."""
+    found, look, submit = [], Diffusion.look, Engine.submit
 
     def slowly(*what):
-        asked.append(time.time())
         time.sleep(0.2)
         return look(*what)
 
+    def remembered(self, task, name, x, *more, **named):
+        future = submit(self, task, name, x, *more, **named)
+        if task in ("path", "noise") or task == "decode" and len(x) > 1:
+            future.ended = None
+            future.add_done_callback(lambda one: setattr(one, "ended", time.time()))
+            found.append((time.time(), future))
+        return future
+
     monkeypatch.setattr(Diffusion, "look", slowly)
-    return asked
+    monkeypatch.setattr(Engine, "submit", remembered)
+    return found
+
+
+def over_within_a_second(asked, moment: float) -> bool:
+    """Whether nothing is computed for them any more, and nothing was asked for later."""
+    return all(future.ended and future.ended < moment + 1 and begun < moment + 0.5 for begun, future in asked)
 
 
 @pytest.mark.parametrize("part", STREAMS)
-def test_stop_and_a_closed_page_end_what_streams_within_a_second_on_the_server_too(show, looks, part):
+def test_stop_and_a_closed_page_end_what_streams_within_a_second_on_the_server_too(show, asked, part):
     names, running = STREAMS[part].split(), "names => names.every(name => document.querySelector(`[data-testid='${name}']`)?.textContent === 'Stop')"
     page = show(part, "&trip=200&steps=200&repeats=10&from=seed:1")
     page.wait_for_function(running, arg=names, timeout=PATIENCE)
-    while not looks:
+    while len(asked) < len(names):
         page.wait_for_timeout(20)
     clicked, texts = page.evaluate(STOPPED, names)
     assert "Stop" not in texts, "a button that was pressed says so at once"
-    page.wait_for_timeout(2000)
-    assert looks[-1] - clicked / 1000 < 1, "the server computes on"
-    before = len(looks)
+    page.wait_for_timeout(1500)
+    assert over_within_a_second(asked, clicked / 1000), "the server computes on"
+    asked.clear()
     page.evaluate("names => { for (const name of names) document.querySelector(`[data-testid='${name}']`).click(); }", names)
-    page.wait_for_function(running, arg=names, timeout=PATIENCE)
-    while len(looks) == before:
+    while len(asked) < len(names):
         page.wait_for_timeout(20)
     closed = time.time()
     page.goto("about:blank")
-    page.wait_for_timeout(2000)
-    assert looks[-1] - closed < 1, "nobody looks any more"
+    page.wait_for_timeout(1500)
+    assert over_within_a_second(asked, closed), "nobody looks any more"
