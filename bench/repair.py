@@ -32,7 +32,7 @@ from genmodels.ui.live.ownpicture import simple
 ANSWERS, SEED = 3, 1
 BLOCK = (0.25, 0.55, 0.75, 0.9)  # left, top, right and bottom of what is hidden to begin with, as assets/js/damage.js has it
 TASKS = {"block": 0, "2": 2, "4": 4}  # how many times smaller; 0 hides the block
-USED = {"block": {"steps": 25, "repeats": 5}, "2": {"steps": 25, "repeats": 1}, "4": {"steps": 25, "repeats": 1}}  # as assets/js/noiserepair.js has it
+USED = {"block": {"steps": 25, "repeats": 5}, "2": {"steps": 25, "repeats": 3}, "4": {"steps": 25, "repeats": 3}}  # as assets/js/noiserepair.js has it
 HEAD = ("", "PSNR", "SSIM", "seen alike", "edges", "fits")
 
 

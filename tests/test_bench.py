@@ -1,12 +1,14 @@
 """The speed benchmarks: fair turns, tables that say bars and verdicts, refusals in a sentence. No test asks how fast anything is."""
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from bench import sampling, training
+from bench import repair, sampling, training
 from bench.race import Bar, race, ratio, report
 from genmodels.engine import Engine
 from genmodels.models.gan import GAN
@@ -169,3 +171,30 @@ def test_sampling_beside_diffusers_is_over_nets_of_one_size_and_over_one_net(cap
     assert [line.split("  ")[1].split(" (")[0] for line in said if "(bar: " in line] == [
         "ours / diffusers", "ours / diffusers, channels last", "our loop / diffusers' loop"]
     assert missed == int("MISSED" in verdicts(said))
+
+
+# Repair
+
+
+def test_repair_is_measured_with_the_settings_of_the_page():
+    page = (Path(__file__).parents[1] / "assets" / "js" / "noiserepair.js").read_text()
+    steps, repeats = int(re.search(r"STEPS = (\d+)", page)[1]), dict(re.findall(r"(\w+): (\d+)", re.search(r"REPEATS = \{([^}]*)\}", page)[1]))
+    assert {task: {"steps": steps, "repeats": int(repeats[task])} for task in repair.TASKS} == repair.USED
+    first = re.search(r"FIRST = \[([^\]]*)\]", (Path(__file__).parents[1] / "assets" / "js" / "damage.js").read_text())[1]
+    assert tuple(map(float, first.split(","))) == repair.BLOCK
+
+
+def test_a_table_of_repairs_has_all_methods_side_by_side_and_what_is_known_is_kept(tmp_path):
+    torch.manual_seed(2)
+    save_tiny(tiny_model("diffusion", steps=3), tmp_path / "digits-diffusion")
+    save_tiny(tiny_model("autoencoder"), tmp_path / "digits-ae")
+    engine = Engine(tmp_path, device="cpu", cache=tmp_path / "cache")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)
+    for task, simple in (("block", {"What is known", "Biharmonic"}), ("2", {"Nearest", "Bicubic"})):
+        case = repair.Case(engine, "digits-diffusion", pictures, repair.damage_of(task, 8, 8))
+        ways = repair.ways_of(engine.blueprint("digits-diffusion"), task, sweep=False)
+        rows = list(repair.table(case, [way | {"steps": 2, "repeats": 1} for way in ways]))
+        assert {row[0] for row in rows[:-2]} == simple | {"The code of digits-ae"} and rows[-1][0].strip() == "the mean of three"
+        assert float(rows[-2][5]) <= 1 and rows[-2][6].startswith("three are ") and rows[-2][3] == "-", "an answer keeps what is known; there is no classifier"
+    assert case.numbers(pictures)[0] == 60 and case.numbers(pictures)[1:4] == pytest.approx((1, float("nan"), 1), nan_ok=True)
+    engine.close()

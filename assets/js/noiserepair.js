@@ -18,6 +18,8 @@ import { oneWay, picturesOf, rowOf } from "./tracksaves.js";
 
 const MINE = ["tab", "part", "model", "models", "label", "steps", "guidance", "noise", "damage", "mask", "repeats"];
 const ANSWERS = 3, PLACES = 999999, STEPS = 25; // answers need more steps than pictures out of nothing: what is known comes in a little at each
+const REPEATS = { brush: 5, block: 5, 2: 3, 4: 3 }; // of each step, RePaint's resampling: measured by python -m bench.repair, more brings little
+const repeatsNow = () => chosen().repeats || REPEATS[chosen().damage];
 
 /** With fresh noise in every step answers fit together better. @param {import("./catalogue.js").Model} model */
 const chance = (model) => (model.steps.samplers.includes("ddim") ? { sampler: "ddim", eta: 1 } : {});
@@ -67,7 +69,7 @@ export function mount(root) {
     if (!able) return rest();
     model = next;
     told.show(model);
-    [repeats.value, often.textContent] = [chosen().repeats, chosen().repeats];
+    repeats.value = often.textContent = repeatsNow();
     if (another && !same) [pixels, beside] = [null, null];
     if (damage.way() !== chosen().damage) damage.turn(chosen().damage);
     if (changed.has("mask") || !changed.size) takeMask();
@@ -108,7 +110,6 @@ export function mount(root) {
     if (anew) { compare?.abort(); beside = null; simple = []; }
     draw();
     run.button.disabled = !pixels || !damage.some();
-    patience.hidden = damage.factor() > 0;
     known.textContent = damage.factor() ? `Known are the means of blocks ${damage.factor()} pixels wide.` : damage.mask().some(Boolean) ? "What is pink is hidden." : "Hide something: drag over the picture.";
     if (pixels && damage.some() && !model.heavy) run.soon();
     else if (!damage.some()) run.words.textContent = "Hide something first, and leave something: drag over the picture.";
@@ -124,7 +125,7 @@ export function mount(root) {
   }
 
   async function go(signal, progress) {
-    const { noise, steps, guidance, repeats: times } = chosen(), mine = pixels, factor = damage.factor(), { y, words } = await toldOf(model, null, signal);
+    const { noise, steps, guidance } = chosen(), mine = pixels, factor = damage.factor(), { y, words } = await toldOf(model, null, signal);
     const z = latents(noise, ANSWERS, model.latent_dim), size = mine.length;
     if (!beside) setBeside(mine, factor);
     way = [];
@@ -137,7 +138,7 @@ export function mount(root) {
         tile.querySelector("small").textContent = says(one);
       }
     };
-    const end = await ended(model, { z, y: repeated(y, ANSWERS), n: ANSWERS, ...chance(model), steps: steps || STEPS, guidance, noise, picture: mine, ...(factor ? { shrunk: factor } : { repeats: times, mask: damage.mask().map((hidden) => 1 - hidden) }) }, (line, of) => {
+    const end = await ended(model, { z, y: repeated(y, ANSWERS), n: ANSWERS, ...chance(model), steps: steps || STEPS, guidance, noise, picture: mine, repeats: repeatsNow(), ...(factor ? { shrunk: factor } : { mask: damage.mask().map((hidden) => 1 - hidden) }) }, (line, of) => {
       heard(line.x0, () => `expected at t = ${line.t}`);
       progress(line.step / of, `Step ${line.step} of ${of}. ${words}`);
     }, signal);

@@ -32,10 +32,10 @@ export const NOISE = {
   strength: { first: 0.5, fits: (value) => number(value, 0.05, 1), read: Number, why: (value) => `The link asks for the strength “${value}”; it is a number from 0.05 to 1.` },
   from: { first: "picture", fits: (value) => value === "picture" || /^seed:\d{1,6}$/.test(value), why: (value) => `The link asks for a walk from “${value}”; it is picture, or seed: and a number.` },
   to: { first: "seed:2", fits: (value) => /^seed:\d{1,6}$/.test(value), why: (value) => `The link asks for a walk to “${value}”; it is seed: and a number.` },
-  // Repair: what is taken from the picture, which pixels a brush or a block hides (bits in base64url; "" is the lower middle), and how often a step is repeated
+  // Repair: what is taken from the picture, which pixels a brush or a block hides (bits in base64url; "" is the lower middle), and how often a step is repeated ("" as often as is best for the damage)
   damage: { first: "block", fits: (value) => ["brush", "block", "2", "4"].includes(value), why: (value) => `The link asks for the damage “${value}”; there are brush, block, 2 and 4.` },
   mask: { first: "", fits: (value) => /^[\w-]{0,3000}$/.test(value), why: () => "What the link hides of the picture could not be read; it was left out." },
-  repeats: { first: 5, fits: (value) => number(value, 1, 10, true), read: Number, why: (value) => `The link asks for “${value}” repeats of a step; it is a whole number from 1 to 10.` },
+  repeats: { first: "", fits: (value) => number(value, 1, 10, true), read: Number, why: (value) => `The link asks for “${value}” repeats of a step; it is a whole number from 1 to 10.` },
 };
 
 /** @type {Object<string, any>} */
