@@ -238,10 +238,11 @@ class Checkpoint:
                 raise BadCheckpoint(f"{self.name}: its {kind} are not finite numbers.")
 
 
-def save_checkpoint(model: Trainable, folder: Path, about: dict) -> Checkpoint:
+def save_checkpoint(model: Trainable, folder: Path, about: dict, halve: bool = True) -> Checkpoint:
     """Write weights and config.json (`about`, as `Plan.to_json` gives it). The folder is whole once config.json is there.
 
-    New weights of the same config replace the old ones at one stroke: where that fails, the old ones are still there.
+    New weights of the same config replace the old ones at one stroke: where that fails, the old ones are still there. halve=False writes
+    them as they are, and does not ask whether float16 would do, which takes a model of many steps seconds.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -249,7 +250,7 @@ def save_checkpoint(model: Trainable, folder: Path, about: dict) -> Checkpoint:
     model.let_go()
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     half = {name: tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor for name, tensor in whole.items()}
-    content, config = save(half if same_answers(model, half) else whole), json.dumps(about, indent=2).encode()
+    content, config = save(half if halve and same_answers(model, half) else whole), json.dumps(about, indent=2).encode()
     path = folder / "config.json"
     if path.exists() and path.read_bytes() != config:
         path.unlink()  # it does not describe the new weights

@@ -13,8 +13,7 @@ import pytest
 
 from genmodels.datasets import DATASETS
 from genmodels.models import MODELS
-from genmodels.train import caps, process, training, turns
-from genmodels.train import worker as worker_module
+from genmodels.train import caps, endings, process, training, turns
 from genmodels.train.caps import PER_OWNER, Refused
 from genmodels.train.lock import Lock, Locked
 from genmodels.train.queue import Queue
@@ -85,7 +84,7 @@ def left(tmp_path_factory):
 def warm(left):
     """A service on that folder. Nobody asked it for anything: what was left behind is why its worker begins."""
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((worker_module, "TERM_AFTER"), (worker_module, "KILL_AFTER"), (process, "CLOSE_WITHIN")):
+        for module, name in ((endings, "TERM_AFTER"), (endings, "KILL_AFTER"), (process, "CLOSE_WITHIN")):
             patch.setattr(module, name, 5 * getattr(module, name))  # a busy machine is no worker that does not listen
         service = Service(left, device="cpu")
         yield service

@@ -50,7 +50,7 @@ class Desk:
                 "update": {player: finite(numbers) for player, numbers in hand.update.items()}}, arrays
 
     def publish(self, values: dict) -> Answer:
-        """Make the checkpoint of a run that was ended while nobody trained it, as its last saved state is."""
+        """Make the checkpoint of a run that has failed, or was ended while nobody trained it, as its last saved state is."""
         run = Run(self.folder / values["name"])
         if (state := run.about["state"]) not in UNFINISHED:
             self._opened(run, run.plan, state).stop(state)

@@ -15,15 +15,15 @@ from ..latent.samplers import SAMPLERS, packed
 from ..models import LatentModel, Trainable, to_pixels
 from ..normal import latents
 
-SHOWN = 500  # points on the map
+SHOWN, DRAWN = 500, 256  # points on the map: test pictures, or random latents whose pictures are made for it
 FITTED = 2000  # training pictures that samplers are fitted to
 
 
 @torch.no_grad()
 def keep_atlas(checkpoint: Checkpoint, model: Trainable, test: Images, classifier: Classifier | None = None) -> None:
-    """Write atlas.npz into a checkpoint's folder, for a model in eval mode: codes of up to 500 test pictures, else as many random latents.
+    """Write atlas.npz into a checkpoint's folder, for a model in eval mode: codes of up to 500 test pictures, else some random latents.
 
-    Labels of random latents are what the classifier sees in their pictures, or what a conditional model is told. Where nobody can tell
+    Labels of random latents are what a conditional model is told, or what the classifier sees in their pictures. Where nobody can tell
     at once (no classifier, a model of many steps), and for a model whose latents are neither codes nor N(0, I), there is no atlas.
     """
     if not isinstance(model, LatentModel):
@@ -56,10 +56,13 @@ def keep_samplers(checkpoint: Checkpoint, model: Trainable, train: Images) -> No
 def _labelled(subject: Subject) -> tuple[torch.Tensor, np.ndarray] | None:
     """Pictures uint8 [N, C, H, W] of random latents and a label [N] for each, where that is a matter of a moment."""
     model = subject.model
-    if model.can("path") or not model.conditions and subject.classifier is None:
+    if not model.conditions and (model.can("path") or subject.classifier is None):
         return None
-    told = subject.turns(SHOWN)
-    made = subject.decode(torch.from_numpy(latents(0, SHOWN, model.latent_shape)), told)
+    told = subject.turns(DRAWN)
+    if model.can("path"):  # the map of what is noise is the same for all pictures
+        made = torch.zeros(DRAWN, *model.image_shape)
+    else:
+        made = subject.decode(torch.from_numpy(latents(0, DRAWN, model.latent_shape)), told)
     seen = told if model.conditions else torch.from_numpy(subject.seen(made))
     groups = torch.tensor(subject.test.groups or range(seen.shape[1]))
     return torch.from_numpy(to_pixels(made)).permute(0, 3, 1, 2), groups[seen[:, groups].argmax(1)].numpy()

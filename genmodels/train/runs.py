@@ -20,7 +20,7 @@ import os
 import time
 from pathlib import Path
 
-from ..checkpoint import save_checkpoint, write_whole
+from ..checkpoint import Checkpoint, save_checkpoint, write_whole
 from ..models import Trainable
 from .events import Events, standing
 from .frames import Frames
@@ -127,12 +127,12 @@ class Run:
         Events(self.folder / "events.jsonl").go_on_from(step)
         self.frames.forget_after(step)
 
-    def publish(self, model: Trainable) -> None:
-        """Make the checkpoint of a model; what was said of weights before is taken away."""
+    def publish(self, model: Trainable, halve: bool = True) -> Checkpoint:
+        """Make the checkpoint of a model (see `save_checkpoint`); what was said of weights before is taken away."""
         folder = self.folder / "checkpoint"
         for path in folder.glob("*.npz"):
             path.unlink()
-        save_checkpoint(model, folder, self.about["asked"])
+        return save_checkpoint(model, folder, self.about["asked"], halve)
 
     def _write_about(self, about: dict) -> None:
         write_whole(self.folder / "run.json", json.dumps(about, indent=2).encode())

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 
 import torch
 
-from ..checkpoint import FAMILIES, Checkpoint, write_whole
+from ..checkpoint import FAMILIES, write_whole
 from ..classifier import Classifier
 from ..datasets import Images
 from ..kept import npz
+from ..models import LatentModel
 from . import quick
 from .clock import Clock
 from .crew import Alone
@@ -25,7 +26,7 @@ SAVE_EVERY = 10.0  # seconds of training that a crash may lose
 REPORT_EVERY = 0.5  # seconds between lines in events.jsonl
 HEED_EVERY = 0.2  # seconds between looks at the rate that is asked for
 FRAME_SHARE = 0.05  # of the time that frames may cost
-EARLY, EARLY_SHARE = 30.0, 0.25  # seconds in which a model changes fastest, and the share of these
+EARLY, EARLY_SHARE = 30.0, 0.15  # seconds in which a model changes fastest, and the share of these
 BREATH = 0.1  # seconds of work on a frame after which somebody else may ask for something
 GLIMPSE = 1000  # pictures that buffers are measured on while it runs
 SHORT = 0.3  # seconds that the last frame of a stopped run may take
@@ -37,14 +38,14 @@ class Training:
     A frame that takes long gives the last step again in between, so that whoever iterates can look up. After a divergence it goes back to
     the last saved state once, with half the rate. What it cannot go on from (a second divergence, no memory, a full disk) is written into
     run.json and raised as CannotGoOn. Making one raises Locked where another process trains this run. A classifier of the data set tells
-    the classes of samples. state: what run.json says while it is open. thorough: a finished model's buffers are measured on many pictures,
-    which may take seconds. crew: the processes that train it together, of which this is the first.
+    the classes of samples. state: what run.json says while it is open. thorough: the checkpoint is made with all care, which may
+    take seconds. crew: the processes that train it together, of which this is the first.
     """
 
     def __init__(self, run: Run, images: Images, test: Images | None = None, device: torch.device | str = "cpu",
                  classifier: Classifier | None = None, state: str = "running", thorough: bool = True, crew: Alone | None = None):
         self.run, self.test, self.classifier, self._states = run, test, classifier, run.folder / "state"
-        self._measured_on = REFRESH_ON if thorough else GLIMPSE
+        self._thorough = thorough
         self._lock = Lock(run.folder / "lock")
         try:
             self._open(images, device, state, crew)
@@ -69,7 +70,8 @@ class Training:
             begin_with(begin, self.trainer)
         self.trainer.rate_factor = about.get("rate_factor", self.trainer.rate_factor)
         run.go_on_from(self.trainer.step)
-        run.write(state=state, step=self.trainer.step, why="Both saved states were damaged, so it began again." if lost else "")
+        why = "Both saved states were damaged, so it began again." if lost else "" if state == "running" else about["why"]
+        run.write(state=state, step=self.trainer.step, why=why)
         if not resumed:
             save_state(self._states, self.trainer)  # so that there is something to go back to
         self.trainer.crew.tell(self.trainer)
@@ -215,12 +217,13 @@ class Training:
     def _end(self, state: str) -> None:
         """Report, publish and say so, with a last frame where that is no matter of seconds."""
         self._report()
-        model, done = self.trainer.snapshot(self._measured_on if state == "finished" else GLIMPSE), state == "finished"
-        self.run.publish(model)
+        done, many_steps = state == "finished", isinstance(self.trainer.average, LatentModel) and self.trainer.average.can("path")
+        model = self.trainer.snapshot(REFRESH_ON if done and self._thorough else GLIMPSE)
+        checkpoint = self.run.publish(model, halve=self._thorough or not many_steps)
         if self.camera:
-            quick.keep_atlas(Checkpoint(self.run.folder / "checkpoint"), model, self.test, self.classifier)
+            quick.keep_atlas(checkpoint, model, self.test, self.classifier)
             if done:
-                quick.keep_samplers(Checkpoint(self.run.folder / "checkpoint"), model, self.trainer.images)
+                quick.keep_samplers(checkpoint, model, self.trainer.images)
             if done or self._frame_took < SHORT:
                 self.run.frames.keep(self.trainer.step, at_once(self.camera.take(model)))
         self.run.ended(state, step=self.trainer.step, seconds=round(self.clock.seconds, 2))

@@ -29,6 +29,7 @@ from .training import Training
 SLICE = 2.0  # seconds that one owner trains before the next one does, where there are few
 ROUND, SHORTEST = 5.0, 0.5  # seconds in which everybody should have had a turn, and the shortest turn
 GLANCE = 0.2  # seconds between looks at what others ask for
+REST = 2.0  # seconds between looks at all runs where nobody rings
 TELL_EVERY = 1.0  # seconds between two sentences about pictures on their way
 DEATHS = 3  # times a run may take the process down with it before it is given up
 
@@ -60,7 +61,7 @@ class Worker:
                     self.turns[owner] = training, steps
             else:
                 self._suspect(None)
-                self.leaving.wait(GLANCE / 2)
+                self._rest()
         for training, _ in self.turns.values():
             try:
                 wish = training.run.asked()
@@ -68,6 +69,12 @@ class Worker:
             except (CannotGoOn, OSError) as error:  # the state saved before is there to go on from
                 self._explain(training.run, str(error))
         self._suspect(None)
+
+    def _rest(self) -> None:
+        """Do nothing until somebody asks for something, pictures may have come, or it is time to look anyway."""
+        end = time.monotonic() + (GLANCE if self.awaited or self.unsaid else REST)
+        while not (self.leaving.wait(GLANCE / 4) or self._bell.heard() or time.monotonic() > end):
+            pass
 
     def _slice(self, training: Training, steps: Iterator[Progress]) -> bool:
         """Train for a slice; whether there is more to do. It ends early where anybody asks for something."""
@@ -91,7 +98,7 @@ class Worker:
 
     def _look(self) -> None:
         """Fulfil wishes to stop or pause, and let every owner's oldest run begin."""
-        self._bell.heard()
+        self._bell.heard()  # what was asked for so far is seen now
         for name, (run, why) in list(self.unsaid.items()):
             try:
                 if run.folder.exists():
@@ -167,6 +174,8 @@ class Worker:
             (run.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
             if run.about["state"] in UNFINISHED:
                 run.ended("failed", why=why)
+            if run.about["state"] == "failed" and (run.folder / "state").exists():
+                self._errands.leave("publish", {"name": run.name})  # its last sound state is a model still
         except OSError:
             if run.folder.exists():  # else it was deleted just now
                 self.unsaid[run.name] = run, why

@@ -6,8 +6,6 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +16,9 @@ from ..datasets import is_own
 from . import caps
 from .bell import Bell
 from .caps import Refused
+from .endings import Endings
 from .errands import Errands
 from .estimates import Estimates
-from .lock import Lock, Locked, held
 from .process import Keeper
 from .queue import Queue
 from .recipe import Plan, longer
@@ -29,7 +27,6 @@ from .runs import ENDS, LONGEST_TITLE, UNFINISHED, Run
 from .sets import own_sets
 from .state import fitting, newest
 
-TERM_AFTER, KILL_AFTER = 0.8, 3.0  # seconds after which a stop is no longer a request
 HAND_WITHIN = 20.0  # seconds that a step by hand may take, the worker's beginning included
 FACTORS = 0.01, 10.0  # of the learning rate
 
@@ -49,6 +46,7 @@ class Service:
         more = [word for flag, path in (("--data", data), ("--checkpoints", checkpoints)) if path for word in (flag, str(Path(path).resolve()))]
         self.keeper = Keeper(str(self.folder.resolve()), "--device", self.device, *more)
         self._queue, self._rows, self._bell, self._errands = Queue(self.folder), Rows(), Bell(self.folder), Errands(self.folder)
+        self._endings = Endings(self.keeper, self._bell, self._errands)
         self._estimates = Estimates(self._ask, self.device, fetch=data is not None)
         self.own = own_sets(self.folder)
         self._guard = threading.RLock()
@@ -174,11 +172,11 @@ class Service:
 
         RuntimeError where a process that is not ours holds on to the run.
         """
-        self._end(self.find(name, owner), "stop")
+        self._endings.end(self.find(name, owner), "stop")
 
     def pause(self, name: str, owner: str) -> None:
         """The same, but as paused: it gives up its place in the turns, and goes on exactly where it was when it is resumed."""
-        self._end(self.find(name, owner), "pause")
+        self._endings.end(self.find(name, owner), "pause")
 
     def resume(self, name: str, owner: str) -> None:
         """Let a run that was paused or stopped, or has failed, go on to the end of its plan. It stands in line again."""
@@ -229,8 +227,8 @@ class Service:
     def delete(self, name: str, owner: str) -> None:
         """Remove a run and all that it has made; one that is trained is stopped first."""
         run = self.find(name, owner)
-        self._end(run, "stop")
-        with self._held(run):
+        self._endings.end(run, "stop")
+        with self._endings.held(run):
             (run.folder / "run.json").unlink()
             shutil.rmtree(run.folder, ignore_errors=True)
         self._rows.forget(run)
@@ -250,7 +248,7 @@ class Service:
 
     def _go_on(self, run: Run, plan) -> None:
         """Put a run in line again, with what `plan` makes of its run.json."""
-        with self._guard, self._held(run):
+        with self._guard, self._endings.held(run):
             about = run.about
             if about["state"] in UNFINISHED:
                 return
@@ -264,48 +262,6 @@ class Service:
                 (run.folder / wish).unlink(missing_ok=True)
             run.write(asked=asked, state="waiting", queued=time.time(), why="", deaths=0)
         self._ring()
-
-    def _end(self, run: Run, wish: str) -> None:
-        """Bring a run to the state that a wish asks for, within seconds."""
-        if run.about["state"] not in UNFINISHED:
-            return
-        run.ask(wish)
-        asked = time.monotonic()
-        self._ring()
-        process = self.keeper.process
-        if self._ended(run, wish, asked + TERM_AFTER):
-            return
-        process.terminate()
-        if self._ended(run, wish, asked + KILL_AFTER):
-            return
-        process.kill()
-        process.wait()
-        if not self._ended(run, wish, time.monotonic() + TERM_AFTER):
-            raise RuntimeError(f"{run.name} could not be stopped: another program trains it.")
-
-    def _ended(self, run: Run, wish: str, until: float) -> bool:
-        """Whether the run ends before the time is over. One that no process holds is ended here."""
-        while run.about["state"] in UNFINISHED and time.monotonic() < until:
-            try:
-                lock = Lock(run.folder / "lock")
-            except Locked:
-                time.sleep(0.02)
-                continue
-            if run.about["state"] in UNFINISHED:
-                run.write(state=ENDS[wish])  # the wish stays, for a worker that is about to begin it
-                if (run.folder / "state").exists():  # there is something that nobody made a checkpoint of
-                    self._errands.leave("publish", {"name": run.name})
-            lock.release()
-        return run.about["state"] not in UNFINISHED
-
-    @contextmanager
-    def _held(self, run: Run) -> Iterator[None]:
-        """With the run's lock, as soon as whoever has it is done."""
-        try:
-            with held(run.folder / "lock", KILL_AFTER):
-                yield
-        except Locked:
-            raise Refused("This training is busy just now. Please try again in a moment.") from None
 
     def _ask(self, kind: str, values: dict, within: float) -> tuple[dict, dict[str, np.ndarray]]:
         self.keeper.warm()
