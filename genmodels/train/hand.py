@@ -1,13 +1,16 @@
 """One training step by hand: only chosen players learn, from a few pictures, and every quantity on the way is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from ..models import LatentModel
 from .loop import Trainer
 
+T = TypeVar("T")
 FEW = 16  # pictures
 AFTER = ", after the step"  # behind the names of what the new weights make of the same pictures and noise
 
@@ -56,18 +59,18 @@ def by_hand(trainer: Trainer, players: Sequence[str] = (), rate: float | None = 
 
 def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | None, rate: float) -> None:
     """One player's part, put down: what it computes, its loss, how long its gradient and its change are, and its loss afterwards."""
-    model, owned = trainer.model, trainer.optimizers[player].param_groups[0]["params"]
-    with torch.no_grad():
-        seen = _looked(trainer, lambda: model.by_hand(x, y, player)) if hasattr(model, "by_hand") else [("x", x)]
-    hand.quantities += [(player, name, value.detach().float().cpu()) for name, value in seen]
+    model, owned, noise = trainer.model, trainer.optimizers[player].param_groups[0]["params"], _noise(trainer)
+    if isinstance(model, LatentModel):
+        with torch.no_grad():
+            seen = _looked(trainer, noise, lambda: model.by_hand(x, y, player))
+        hand.quantities += [(player, name, value.detach().float().cpu()) for name, value in seen]
     before = [one.detach().clone() for one in owned]
-    trainer.reseed()
     losses = trainer.learn(player, x, y, rate)
     prefix = "" if len(trainer.optimizers) == 1 else f"{player} "
     hand.parts |= {prefix + name: float(value) for name, value in losses.items()}
     hand.update[player] = {"gradient": _length([one.grad for one in owned if one.grad is not None]),
                            "change": _length([one.detach() - old for one, old in zip(owned, before, strict=True)]), "rate": rate}
-    after = _looked(trainer, lambda: model.loss(x, y, player))
+    after = _looked(trainer, noise, lambda: model.loss(x, y, player))
     hand.after |= {prefix + name: float(value.detach()) for name, value in after.items()}
     with torch.no_grad():
         again = _looked(trainer, lambda: model.by_hand(x, y, player)) if hasattr(model, "by_hand") else []
@@ -75,16 +78,29 @@ def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | N
                         if value.shape[1:] in (x.shape[1:], (1,)) and not torch.equal(value, old)]
 
 
-def _looked(trainer: Trainer, look):
-    """What a look at the model gives, with the noise of this step; it leaves no trace in running means."""
+def _looked(trainer: Trainer, noise: list[Tensor], look: Callable[[], T]) -> T:
+    """What a look at the model gives with this noise; it leaves no trace in running means, and none in the random numbers that follow."""
     kept = {name: buffer.clone() for name, buffer in trainer.model.named_buffers()}
-    trainer.reseed()
+    now = _noise(trainer)
+    _set_noise(trainer, noise)
     with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.half):
         found = look()
+    _set_noise(trainer, now)
     with torch.no_grad():
         for name, buffer in trainer.model.named_buffers():
             buffer.copy_(kept[name])
     return found
+
+
+def _noise(trainer: Trainer) -> list[Tensor]:
+    """Where torch's random numbers have come."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(trainer.device)] if trainer.device.type == "cuda" else [])]
+
+
+def _set_noise(trainer: Trainer, noise: list[Tensor]) -> None:
+    torch.set_rng_state(noise[0])
+    if trainer.device.type == "cuda":
+        torch.cuda.set_rng_state(noise[1], trainer.device)
 
 
 def _length(tensors: list[Tensor]) -> float:
