@@ -7,7 +7,7 @@ import torch
 
 from genmodels.datasets import DATASETS
 from genmodels.models import MODELS
-from genmodels.train.hand import by_hand, can_be_made
+from genmodels.train.hand import AFTER, by_hand, can_be_made
 from genmodels.train.loop import Trainer
 from genmodels.train.recipe import Recipe, Stage
 from genmodels.train.state import load_state, save_state
@@ -62,6 +62,14 @@ def test_the_loss_after_is_that_of_the_same_pictures_and_noise_with_the_new_weig
     hand = by_hand(held, rate=1e-9)
     assert hand.after == pytest.approx(hand.parts, rel=1e-4)  # a step of no length changes nothing, so the noise was the same
     assert by_hand(held, rate=1e-2).after["loss"] < by_hand(held, rate=1e-9).parts["loss"] * 1.5
+
+
+def test_what_is_made_comes_again_with_the_new_weights_where_the_step_has_changed_it():
+    held = trainer()
+    for rate, far in ((1e-9, False), (0.05, True)):
+        found = {name: value for _, name, value in by_hand(held, rate=rate).quantities}
+        assert list(found)[-1] == "reconstruction" + AFTER and "x" + AFTER not in found
+        assert torch.allclose(found["reconstruction"], found["reconstruction" + AFTER], atol=1e-4) != far
 
 
 def test_lengths_are_those_of_gradient_and_change():

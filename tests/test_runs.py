@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-import genmodels.checkpoint
+import genmodels.whole
 from genmodels.checkpoint import find
 from genmodels.datasets import DATASETS
 from genmodels.train import training as training_module
@@ -152,7 +152,7 @@ def test_a_full_disk_pauses_with_a_sentence_and_keeps_the_last_state(tmp_path, m
     training = Training(training.run, TRAIN, TEST)
     monkeypatch.setattr(training_module, "SAVE_EVERY", 0.0)
     with monkeypatch.context() as patched:
-        patched.setattr(genmodels.checkpoint.os, "fsync", full)
+        patched.setattr(genmodels.whole.os, "fsync", full)
         with pytest.raises(CannotGoOn, match="The disk is full.*free some space"):
             list(training)
         with pytest.raises(CannotGoOn, match="cannot begin"):
@@ -191,7 +191,7 @@ def test_a_run_folder_that_was_never_whole_is_begun_again_and_a_whole_one_is_kep
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(genmodels.checkpoint.os, "fsync", full)
+        patched.setattr(genmodels.whole.os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
             Run.create(tmp_path / "tiny", digits_plan())
     assert Run.create(tmp_path / "tiny", digits_plan()).about["state"] == "waiting"
@@ -208,11 +208,11 @@ def test_ctrl_c_saves_says_so_and_the_same_command_finishes(tmp_path, capsys):
     arguments = [str(recipe), "--runs", str(run.folder.parent), "--out", str(tmp_path / "out"), "--device", "cpu"]
     first = subprocess.Popen([sys.executable, "-m", "genmodels.train", *arguments], cwd=ROOT, text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not run.events() and time.monotonic() < deadline:
         time.sleep(0.05)
     first.send_signal(signal.SIGINT)
-    said, _ = first.communicate(timeout=20)
+    said, _ = first.communicate(timeout=60)
     stopped_at = run.about["step"]
     assert first.returncode == 130 and f"Stopped at step {stopped_at} and saved" in said and run.about["state"] == "stopped"
     almost_done = digits_plan(steps=stopped_at + 3).to_json()  # so that the test need not wait for 100,000 steps

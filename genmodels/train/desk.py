@@ -44,7 +44,7 @@ class Desk:
             with held(run.folder / "lock"):
                 run.write(asked=longer(about["asked"], about["step"], 1, "constant"))
         hand = self._opened(run, run.plan, about["state"]).by_hand(values["players"], values["rate"])
-        arrays = {f"{number:03d}": value.numpy() for number, (*_, value) in enumerate(hand.quantities)}
+        arrays = {str(number): value.numpy() for number, (*_, value) in enumerate(hand.quantities)}
         return {"step": hand.step, "quantities": [[player, name] for player, name, _ in hand.quantities],
                 "parts": finite(hand.parts), "after": finite(hand.after),
                 "update": {player: finite(numbers) for player, numbers in hand.update.items()}}, arrays

@@ -60,10 +60,8 @@ def by_hand(trainer: Trainer, players: Sequence[str] = (), rate: float | None = 
 def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | None, rate: float) -> None:
     """One player's part, put down: what it computes, its loss, how long its gradient and its change are, and its loss afterwards."""
     model, owned, noise = trainer.model, trainer.optimizers[player].param_groups[0]["params"], _noise(trainer)
-    if isinstance(model, LatentModel):
-        with torch.no_grad():
-            seen = _looked(trainer, noise, lambda: model.by_hand(x, y, player))
-        hand.quantities += [(player, name, value.detach().float().cpu()) for name, value in seen]
+    seen = _quantities(trainer, noise, player, x, y)
+    hand.quantities += seen
     before = [one.detach().clone() for one in owned]
     losses = trainer.learn(player, x, y, rate)
     prefix = "" if len(trainer.optimizers) == 1 else f"{player} "
@@ -72,10 +70,17 @@ def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | N
                            "change": _length([one.detach() - old for one, old in zip(owned, before, strict=True)]), "rate": rate}
     after = _looked(trainer, noise, lambda: model.loss(x, y, player))
     hand.after |= {prefix + name: float(value.detach()) for name, value in after.items()}
-    with torch.no_grad():
-        again = _looked(trainer, lambda: model.by_hand(x, y, player)) if hasattr(model, "by_hand") else []
-    hand.quantities += [(player, name + AFTER, value.detach().float().cpu()) for (name, value), (_, old) in zip(again, seen, strict=False)
+    hand.quantities += [(player, name + AFTER, value) for (_, name, value), (_, _, old) in zip(_quantities(trainer, noise, player, x, y), seen, strict=True)
                         if value.shape[1:] in (x.shape[1:], (1,)) and not torch.equal(value, old)]
+
+
+@torch.no_grad()
+def _quantities(trainer: Trainer, noise: list[Tensor], player: str, x: Tensor, y: Tensor | None) -> list[tuple[str, str, Tensor]]:
+    """What the model tells of its step, as it is now."""
+    if not isinstance(trainer.model, LatentModel):
+        return []
+    seen = _looked(trainer, noise, lambda: trainer.model.by_hand(x, y, player))
+    return [(player, name, value.detach().float().cpu()) for name, value in seen]
 
 
 def _looked(trainer: Trainer, noise: list[Tensor], look: Callable[[], T]) -> T:

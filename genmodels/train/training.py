@@ -23,6 +23,7 @@ from .runs import Run
 from .state import begin_with, load_state, save_state
 
 SAVE_EVERY = 10.0  # seconds of training that a crash may lose
+SAVE_FIRST = 2.0  # seconds until the first save: whoever dies again and again later than that gets on all the same
 REPORT_EVERY = 0.5  # seconds between lines in events.jsonl
 HEED_EVERY = 0.2  # seconds between looks at the rate that is asked for
 FRAME_SHARE = 0.05  # of the time that frames may cost
@@ -54,7 +55,8 @@ class Training:
             if isinstance(error, OSError) and _disk_full(error):
                 raise CannotGoOn("The disk is full, so the training cannot begin. Free some space and start it again.") from error
             raise
-        self._saved = self._reported = self._heeded = self._next_frame = self.clock.seconds
+        self._reported = self._heeded = self._next_frame = self.clock.seconds
+        self._saved = self.clock.seconds - SAVE_EVERY + SAVE_FIRST
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
         self._frame_took = 0.0  # seconds, the last one

@@ -208,7 +208,7 @@ class Service:
             raise Refused("Players are named in a list.")
         said, arrays = self._ask("hand", {"name": run.name, "players": list(players or []), "rate": rate}, HAND_WITHIN)
         shape = tuple(run.plan.model.image_shape)
-        quantities = [_quantity(player, quantity, arrays[f"{number:03d}"], shape) for number, (player, quantity) in enumerate(said["quantities"])]
+        quantities = [_quantity(player, quantity, arrays[str(number)], shape) for number, (player, quantity) in enumerate(said["quantities"])]
         return said | {"quantities": quantities}
 
     def rename(self, name: str, owner: str, title: str) -> None:
