@@ -4,13 +4,13 @@ import { make } from "./dom.js";
 import { inkOf } from "./noisecurves.js";
 import { lastUpTo, scaleOf, short, smoothed, spread, stepText, stepTicks, thinned } from "./trainscales.js";
 
-const FEW = 60; // points of a curve up to which it is smoothed less: a few would only lag behind
+const FEW = 60, MANY = 300; // points of a curve up to which it is smoothed less, since a few would only lag behind, and from which over more of them
 const EDGE = { left: 46, top: 8, bottom: 20, right: 10 }, NARROW = 460, LABEL = 15, SMALL = "11px system-ui, sans-serif"; // pixels
 
 /**
  * @typedef {{key: string, name: string, steps: number[], values: number[]}} Line
  * @typedef {{lines: Line[], marks?: import("./trainhistory.js").Mark[], end: number, log?: boolean, weight?: number}} Content end: the step at the right edge; weight: how much is smoothed, 0 to below 1
- * @param {{name: string, note?: string, testId?: string, range?: [number, number], least?: number, onPick: (step: number, done: boolean) => void}} chart range: the ends of the axis, where they are known; least: pixels of its height
+ * @param {{name: string, note?: string, testId?: string, range?: [number, number], least?: number, onPick: (step: number) => void}} chart range: the ends of the axis, where they are known; least: pixels of its height
  * @returns {{element: HTMLElement, show: (content: Content) => void, at: (step: number) => void, rename: (name: string, note: string) => void}}
  */
 export function createTimeChart({ name, note = "", testId, range = null, least = 170, onPick }) {
@@ -43,14 +43,21 @@ export function createTimeChart({ name, note = "", testId, range = null, least =
     mark();
   }
 
+  /** The same share of a short curve and of a long one is smoothed over. */
+  function weightFor(count) {
+    const weight = content.weight * Math.min(1, count / FEW);
+    return weight && Math.exp(Math.log(weight) / Math.max(1, count / MANY));
+  }
+
   function draw() {
     [width, high] = [field.clientWidth, field.clientHeight];
     if (!width) return;
     const pencil = sheet(base, width, high), style = getComputedStyle(base), ink = (k) => style.getPropertyValue(inkOf(k).slice(4, -1)), colour = (of) => style.getPropertyValue(`--lp-${of}`);
-    const shown = content.lines.map((line, k) => ({ ...line, k, smooth: smoothed(line.values, content.weight * Math.min(1, line.values.length / FEW)) })).filter(({ key }) => !hidden.has(key));
+    const shown = content.lines.map((line, k) => ({ ...line, k, smooth: smoothed(line.values, weightFor(line.values.length)) })).filter(({ key }) => !hidden.has(key));
     pencil.font = SMALL;
     const named = width >= NARROW && shown.length > 1, right = named ? Math.min(0.3 * width, 14 + Math.max(...shown.map((line) => pencil.measureText(line.name).width))) : EDGE.right;
-    const scale = scaleOf(shown.flatMap(({ values, smooth }) => (content.weight ? smooth : values)), content.log, range), [left, low] = [EDGE.left, high - EDGE.bottom];
+    for (const line of shown) [line.raw, line.fine] = [line.values, line.smooth].map((values) => thinned(line.steps, values, width));
+    const scale = scaleOf(shown.flatMap(({ fine }) => fine.values), content.log, range), [left, low] = [EDGE.left, high - EDGE.bottom];
     const x = (step) => left + step / Math.max(1, content.end) * (width - left - right), y = (value) => low - scale.share(value) * (low - EDGE.top);
     drawn = { x, y, shown, left, low, right, step: (pixel) => Math.min(1, Math.max(0, (pixel - left) / (width - left - right))) * content.end, ink };
     axes(pencil, scale, { x, y, left, low, right }, colour);
@@ -59,8 +66,8 @@ export function createTimeChart({ name, note = "", testId, range = null, least =
     pencil.rect(left, EDGE.top - 2, width - left - right + 2, low - EDGE.top + 4);
     pencil.clip();
     for (const line of shown) {
-      if (content.weight) stroke(pencil, thinned(line.steps, line.values, width), x, y, ink(line.k), 1, 0.28);
-      stroke(pencil, thinned(line.steps, line.smooth, width), x, y, ink(line.k), 2, 1);
+      if (content.weight) stroke(pencil, line.raw, x, y, ink(line.k), 1, 0.28);
+      stroke(pencil, line.fine, x, y, ink(line.k), 2, 1);
     }
     pencil.restore();
     if (named) labels(pencil, shown, scale, { x, y, low }, ink, colour("ink"));
@@ -76,7 +83,7 @@ export function createTimeChart({ name, note = "", testId, range = null, least =
       pencil.fillText(short(value), left - 6, y(value) + 4);
     }
     pencil.textAlign = "center";
-    for (const step of stepTicks(content.end, Math.max(2, (width - left - right) / 90))) pencil.fillText(stepText(step), Math.max(left + 2, x(step)), high - 5);
+    for (const step of stepTicks(content.end, Math.max(2, (width - left - right) / 90))) pencil.fillText(stepText(step), Math.min(width - 2 - pencil.measureText(stepText(step)).width / 2, Math.max(left + 2, x(step))), high - 5);
     pencil.textAlign = "right";
     if (right > 40) pencil.fillText("steps", width - 2, high - 5);
   }
@@ -113,16 +120,16 @@ export function createTimeChart({ name, note = "", testId, range = null, least =
   field.addEventListener("pointermove", (event) => {
     if (!drawn) return;
     hover = box || event.pointerType === "mouse" ? stepAt(event) : null;
-    if (box) onPick(hover, false);
+    if (box) onPick(hover);
     mark();
   });
   field.addEventListener("pointerdown", (event) => {
     if (event.button || !drawn) return;
     box = true;
     field.setPointerCapture(event.pointerId);
-    onPick(stepAt(event), false);
+    onPick(stepAt(event));
   });
-  for (const end of ["pointerup", "pointercancel"]) field.addEventListener(end, (event) => { if (box && drawn) onPick(stepAt(event), true); box = null; });
+  for (const end of ["pointerup", "pointercancel"]) field.addEventListener(end, (event) => { if (box && drawn) onPick(stepAt(event)); box = null; });
   field.addEventListener("pointerleave", () => { hover = null; mark(); });
   new ResizeObserver(() => { if (field.clientWidth !== width || field.clientHeight !== high) draw(); }).observe(field);
   new MutationObserver(draw).observe(document.body, { attributeFilter: ["class"] }); // light and dark

@@ -19,7 +19,7 @@ const valuesOf = ({ kind, data, values }) => values ?? (typeof data !== "string"
 export function createHand(road) {
   const buttons = make("div", { class: "lp-row lp-handbuttons" }), far = make("select", { "aria-label": "How far the step goes", "data-testid": "hand-far" }, ...FAR.map(([value, text]) => make("option", { value }, text)));
   const words = make("p", { class: "lp-fact", role: "status", "data-testid": "hand-words" }), flow = make("div", { class: "lp-handflow", role: "group", "aria-label": "What the step computes, in order", "data-testid": "hand-flow" }), after = make("div", { class: "lp-handafter" });
-  const element = make("section", { class: "lp-card lp-byhand", "data-testid": "hand", hidden: true }, make("h2", {}, "One step by hand"), make("div", { class: "lp-handhead" }, buttons, make("label", {}, "Rate: ", far)), words, flow, after);
+  const element = make("section", { class: "lp-card lp-byhand", "data-testid": "run-byhand", hidden: true }, make("h2", {}, "One step by hand"), make("div", { class: "lp-handhead" }, buttons, make("label", {}, "Rate: ", far)), words, flow, after);
   let row = null, answer = null, picked = 0, busy = false, of = "";
 
   /** A button for each player, and one for all. */
@@ -123,9 +123,9 @@ export function createHand(road) {
       figure.paint = () => { mosaic(canvas, [{ bytes: values, index: picked }], shape, 1); canvas.setAttribute("aria-label", `${text}: picture ${picked + 1}`); };
       return figure;
     });
-    const single = later.filter(([{ kind }]) => kind !== "picture").map(([now, before]) => {
+    const several = Object.keys(answer.update).length > 1, single = later.filter(([{ kind }]) => kind !== "picture").map(([now, before]) => {
       const line = make("p", { class: "lp-handfell lp-handtile" });
-      line.paint = () => line.replaceChildren(formula(termOf(before.name, new Set()).symbol || `"${before.name}"`), ` of picture ${picked + 1}: `, make("b", {}, inMath(valuesOf(before)[picked], 3)), " before, ", make("b", {}, inMath(valuesOf(now)[picked], 3)), " after.");
+      line.paint = () => line.replaceChildren(formula(termOf(before.name, new Set()).symbol || `"${before.name}"`), ` of picture ${picked + 1}${several ? `, as the ${playerName(now.player)} learns` : ""}: `, make("b", {}, inMath(valuesOf(before)[picked], 3)), " before, ", make("b", {}, inMath(valuesOf(now)[picked], 3)), " after.");
       return line;
     });
     const fell = Object.keys(losses).filter((name) => /(^| )loss$/.test(name)).map((name) => make("p", { class: "lp-handfell" }, `${name === "loss" ? "Loss" : playerLoss(name)} of these pictures: `, make("b", {}, precise(parts[name])), " before, ", make("b", {}, precise(losses[name])), ` after the step (${losses[name] < parts[name] ? "less by" : "more by"} ${short(Math.abs(parts[name] - losses[name]))}).`));

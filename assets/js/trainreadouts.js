@@ -28,7 +28,7 @@ function grouped(names) {
 /** How one of the two is called in their chart. */
 const memberName = (key, name) => (/G\(z\)/.test(name) ? [key === GAME ? "D(G(z))" : "", "of samples"] : [key === GAME ? "D(x)" : "", "of test pictures"]).filter(Boolean).join(", ");
 
-/** @param {(step: number, done: boolean) => void} onPick @returns {{element: HTMLElement, show: Function, at: (step: number) => void, forget: () => void}} */
+/** @param {(step: number) => void} onPick @returns {{element: HTMLElement, show: Function, at: (step: number) => void, forget: () => void}} */
 export function createReadouts(onPick) {
   const element = make("div", { class: "lp-readouts", "data-testid": "run-readouts" }), parts = new Map();
   let order = "", tops = new Map(), seen = new WeakSet();

@@ -37,12 +37,12 @@ class RunView {
   }
 
   lay() {
-    const pick = (step, done) => { this.go(step); if (done) this.rest(); };
+    const pick = (step) => this.go(step);
     this.title = make("h2", { class: "lp-runtitle" });
     this.about = make("p", { class: "lp-fact" });
     this.controls = createControls(this.road, (row) => this.become(row));
     this.watch = make("p", { class: "lp-runwatch", "data-testid": "run-watch", hidden: true });
-    this.time = createTime({ onMove: (step) => this.go(step), onRest: () => this.rest(), onNow: () => this.goNow(), frames: () => this.history?.steps ?? [] });
+    this.time = createTime({ onMove: (step) => this.go(step), onNow: () => this.goNow(), frames: () => this.history?.steps ?? [] });
     this.log = make("button", { class: "lp-toggle", "aria-pressed": "true", "data-testid": "run-log", title: "Equal factors are equally far apart", onclick: () => { this.log.setAttribute("aria-pressed", String(!this.isLog)); this.charts(); } }, "Log scale");
     this.smooth = make("input", { type: "range", min: 0, max: 0.98, step: 0.02, value: SMOOTH, "data-testid": "run-smooth", "aria-label": "Smoothing of the losses", oninput: () => this.charts() });
     this.losses = createTimeChart({ name: "Loss", testId: "run-losses", least: 250, onPick: pick });
@@ -119,7 +119,7 @@ class RunView {
     this.element.dataset.state = row.state;
     this.controls.show(row);
     this.hand.show(row);
-    this.later();
+    this.later(true);
   }
 
   /** More of the run is here. */
@@ -132,15 +132,17 @@ class RunView {
     this.later(true);
   }
 
-  /** Drawn once for all that comes before the next picture of the screen. */
-  later(ease = false) {
-    this.eases = this.eases || ease;
+  /** Drawn once for all that comes before the next picture of the screen. @param {boolean} [fresh] whether there is more to draw than another moment */
+  later(fresh = false) {
+    this.fresh = this.fresh || fresh;
     if (this.drawing) return;
     this.drawing = true;
     requestAnimationFrame(() => {
       this.drawing = false;
-      if (this.history) { this.charts(); this.moment(this.eases && this.follows); }
-      this.eases = false;
+      if (!this.history) return;
+      if (this.fresh) this.charts();
+      this.moment(this.fresh && this.follows);
+      this.fresh = false;
     });
   }
 
@@ -148,17 +150,12 @@ class RunView {
     if (!this.history) return;
     this.follows = step >= this.history.latest;
     this.step = step;
-    this.moment();
+    this.later();
   }
 
   goNow() {
     this.follows = true;
-    this.moment();
-  }
-
-  /** The hand has let go: what it let go of comes first. */
-  rest() {
-    if (this.history) this.moment();
+    this.later();
   }
 
   /** Space plays, where nothing else takes it. */
@@ -204,7 +201,7 @@ class RunView {
     const { at, part } = history.place(this.step), here = at < 0 ? null : history.nearest(at), newest = at < 0 ? null : history.nearest(history.steps.length - 1);
     history.want([history.steps[at], history.steps[at + 1]]);
     this.time.show(this.step, end, this.follows, `step ${stepText(this.step)}`);
-    for (const chart of [this.losses, this.beside, this.readouts]) chart.at(this.step);
+    for (const chart of [this.losses, this.beside]) chart.at(this.step);
     if (here) this.pictures(here, { part: here.exact ? part : 0, next: history.kept.get(history.steps[at + 1]) ?? null, newest: newest.frame, ease });
     this.readouts.show(history, here?.frame ?? null, here?.step ?? 0, { first: this.preset.readout ?? "", names: this.names });
     this.readouts.at(this.step);
