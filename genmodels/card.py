@@ -137,6 +137,18 @@ def cleaned(metrics: Mapping) -> list[list[str]]:
             *([SPOILED[kind], *(f"{found[way][kind][at]:.2f}" for way in ways if way in found)] for kind in found["model"])]
 
 
+def shown(metrics: Mapping) -> list[list[str]]:
+    """What the family proves of itself as rows of text: a heading, then a measure each, of lists the ends and the middle; empty where it proves nothing."""
+    rows = []
+    for name, found in metrics.get("shown", {}).get("numbers", {}).items():
+        if isinstance(found, list):
+            order = sorted(found)
+            rows.append([f"{name} ({len(found):,})", f"{order[-1]:.4g} at most, {order[len(found) // 2]:.4g} in the middle, {order[0]:.4g} at least"])
+        else:
+            rows.append([name, f"{found:.4g}"])
+    return [["readout", "value"], *rows] if rows else []
+
+
 def pushed(metrics: Mapping) -> list[list[str]]:
     """What pushes along learned directions do as rows of text: a heading, then an attribute each; empty where that was not measured."""
     found = metrics.get("pushes", {}).get("attributes", {})
@@ -156,6 +168,8 @@ def table(metrics: Mapping) -> str:
     parts = [f"Measured on the {metrics['pictures']:,} test pictures.", _markdown([["measure", "value"], *measured(metrics)])]
     if rows := of_own_pictures(metrics):
         parts += ["Pictures from elsewhere, and pictures found again by their codes:", _markdown([["measure", "value"], *rows])]
+    if rows := shown(metrics):
+        parts += [f"What this family is to show, on {metrics['shown']['pictures']:,} test pictures:", _markdown(rows)]
     if rows := generated(metrics):
         parts += [f"{metrics['samples']:,} pictures made in each way (conditional models are told the classes in turn), as a person sees them, beside what "
                   "others reach, by the features of the data set's own classifier. What it cannot see, these numbers do not tell, and each alone "

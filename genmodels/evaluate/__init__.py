@@ -28,6 +28,7 @@ from .pushes import can_be_pushed, pushes_of
 from .samples import by_steps, fitted, generated, painted
 from .seeded import MOST, labels_of, seeded_atlas, seeded_gallery
 from .sheets import sheets
+from .shown import shown
 from .subject import Subject, measure
 
 SECOND = "-judge"  # ends the name of a classifier that only measures
@@ -87,6 +88,7 @@ def examine(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | 
     subject = Subject(model, test, judge.classifier if judge else None)
     metrics, arrays = _measured(subject, train, judge, effort)
     metrics["own"], kept = own_pictures(subject, train, stranger)
+    metrics |= {"shown": found} if (found := shown(subject, train)) else {}
     arrays |= {"typical": kept} if kept else {}
     made, (noise, files) = sheets(subject), of_noise(subject, effort.noisy)
     metrics |= ({"noise": noise} if noise else {}) | ({"cleaning": cleaned} if (cleaned := how_clean(subject, train, effort.cleaned)) else {})
@@ -148,6 +150,17 @@ def evaluate_cleaning(checkpoint: Checkpoint, train: Images, test: Images, devic
     if "weights" not in metrics or not can_clean(subject.model):
         raise ValueError(f"{checkpoint.name} was never measured, or has no code that leaves noise out: cleaning is measured of others.")
     return _with(checkpoint, {"cleaning": _rounded(how_clean(subject, train, effort.cleaned))}, {}, len(train))
+
+
+def evaluate_shown(checkpoint: Checkpoint, train: Images, test: Images, device: str = "cpu") -> dict:
+    """Measure again only what its family proves of itself: writes "shown" in metrics.json, and the card. Returns the metrics.
+
+    ValueError for a checkpoint that was not measured yet, and for a family that proves nothing in particular.
+    """
+    subject = _subject(checkpoint, test, None, device)
+    if "weights" not in checkpoint.metrics() or not (found := shown(subject, train)):
+        raise ValueError(f"{checkpoint.name} was never measured, or its family has no readout: there is nothing that it shows by numbers.")
+    return _with(checkpoint, {"shown": _rounded(found)}, {}, len(train))
 
 
 def evaluate_noise(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | None = None, device: str = "cpu", effort: Effort = FULL) -> dict:

@@ -14,7 +14,20 @@ from ..classifier import Classifier
 from ..datasets import DATASETS, Images, dataset
 from ..kept import Kept
 from ..models import LatentModel
-from . import FULL, QUICK, SECOND, Effort, evaluate, evaluate_cleaning, evaluate_directions, evaluate_noise, evaluate_own, evaluate_pushes, examine
+from . import (
+    FULL,
+    QUICK,
+    SECOND,
+    Effort,
+    evaluate,
+    evaluate_cleaning,
+    evaluate_directions,
+    evaluate_noise,
+    evaluate_own,
+    evaluate_pushes,
+    evaluate_shown,
+    examine,
+)
 from .judge import Judge
 
 FEWEST = 200  # pictures of which a Frechet distance says something
@@ -27,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="measure every checkpoint of the folder")
     parser.add_argument("--quick", action="store_true", help="a first impression: fewer samples and draws, nothing is written")
     parser.add_argument("--own", action="store_true", help="measure only what a person's own picture needs: typical.npz, outliers, retrieval")
+    parser.add_argument("--shown", action="store_true", help="measure only what the family proves of itself: sparseness, a Jacobian, layers")
     parser.add_argument("--cleaning", action="store_true", help="measure only how well a model takes noise away, beside median and non-local means")
     parser.add_argument("--noise", action="store_true", help="measure only what a model of many steps has learned of noise, and its distances by "
                         "steps as far as they are missing; --samples then says how many pictures for each number of steps")
@@ -73,6 +87,8 @@ def _measure(name: str, found: dict[str, Checkpoint], args: argparse.Namespace) 
         if second is None:
             raise KeyError(f"There is no {checkpoint.about['dataset']}{SECOND}, a second classifier of attributes, to measure pushes with.")
         metrics = evaluate_pushes(checkpoint, train, test, second, args.device)
+    elif args.shown:
+        metrics = evaluate_shown(checkpoint, train, test, args.device)
     elif args.cleaning:
         metrics = evaluate_cleaning(checkpoint, train, test, args.device, _effort(args))
     elif args.noise:
@@ -84,7 +100,7 @@ def _measure(name: str, found: dict[str, Checkpoint], args: argparse.Namespace) 
     for what, value in card.measured(metrics) + card.of_own_pictures(metrics):
         print(f"  {value:>10}  {what}")
     for rows in (card.generated(metrics), card.by_steps(metrics), card.by_moment(metrics), card.round_trips(metrics),
-                 card.cleaned(metrics), card.pushed(metrics)):
+                 card.cleaned(metrics), card.shown(metrics), card.pushed(metrics)):
         if rows:
             print("\n" + "\n".join("  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, card.widths(rows), strict=True)).rstrip() for row in rows))
     for why in metrics.get("left_out", []):

@@ -50,6 +50,18 @@ class Trainable(nn.Module):
         """Who is trained against which loss. Most models have one player."""
         return {"model": self.parameters()}
 
+    def teams(self) -> dict[str, tuple[str, ...]]:
+        """Players that can also learn together, against one loss: the name that `loss` is then given, and who they are. Most families have none."""
+        return {}
+
+    def taught(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters of every player and of every team: whom a stage of a recipe may name."""
+        players = {name: list(parameters) for name, parameters in self.players().items()}
+        return players | {team: [one for name in names for one in players[name]] for team, names in self.teams().items()}
+
+    def meet(self, parts: Iterable[Tensor]) -> None:
+        """Take from all training pictures what `readout` compares with, before the training: parts [N, C, H, W] in [-1, 1], made as they are asked for."""
+
     def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
         """Bring buffers that describe the data (such as the scale of the codes) up to date with the weights."""
 

@@ -1,24 +1,28 @@
-"""Autoencoder: linear (which is PCA), tied, convolutional, denoising, under- or overcomplete, by its config.
+"""Autoencoder: linear (which is PCA), tied, convolutional, denoising, under- or overcomplete, with a stochastic decoder, by its config.
 
 With a corruption it is the denoising autoencoder of Vincent et al. 2008: the code of a corrupted picture
 has to bring back the clean one. Its codes follow no prior. It keeps their mean and scale, so that latents look like N(0, I) from
 outside; that they do not fill that ball is what the VAE was invented for.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
+from math import log, pi, prod
 
 import torch
 from sklearn.decomposition import PCA
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..corruptions import ANY, CORRUPTIONS, corrupted
 from ..knobs import knob
 from ..nets import ConvDecoder, ConvEncoder, mlp, start_dim
-from ._base import LatentModel, check_square
+from ._base import check_square
+from ._coded import Coded, TransposedMLP
+from ._subspace import Scatter, largest_angle
 
 LARGEST_COVARIANCE = 4096  # pixels of pictures whose covariance is taken apart as a whole
+LEAST_SPREAD = 0.02  # standard deviation of a pixel that a stochastic decoder may say, white is 1: without a least one, black pixels decide all
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Config:
     width: int = knob(24, "channels of the convolutions", 4, 256)
     depth: int = knob(1, "residual blocks in each half", 0, 8)
     hidden: int = knob(128, "units of the hidden layer", 8, 2048)
-    error: str = knob("squared", "what the loss measures between picture and reconstruction", choices=("squared", "cross-entropy"))
+    error: str = knob("squared", "what the loss measures between picture and reconstruction; gaussian: the decoder also says how sure it is of each pixel",
+                      choices=("squared", "cross-entropy", "gaussian"))
     corruption: str = knob("none", "what is done to pictures that it encodes while it learns to give back the clean ones; any is all in turn",
                            choices=("none", *CORRUPTIONS, ANY))
     noise_level: float = knob(0.5, "the highest level of that, each picture has its own; of Gaussian noise its standard deviation, white is 1", 0, 1)
@@ -42,50 +47,79 @@ class Config:
             raise ValueError("autoencoder config: tied weights need net = linear or mlp; a convolutional decoder is no transpose of its encoder.")
         if self.net == "linear" and self.error == "cross-entropy":
             raise ValueError("autoencoder config: cross-entropy needs pictures between black and white; a linear net overshoots. Use error = squared.")
+        if self.error == "gaussian" and (self.tied or self.net == "linear"):
+            raise ValueError("autoencoder config: error = gaussian needs a decoder that says two numbers of each pixel: net = mlp or conv, not tied.")
         if self.conditions:
             raise ValueError("autoencoder config: an autoencoder takes no conditions; use a VAE for that.")
 
 
-class Autoencoder(LatentModel):
+class Autoencoder(Coded):
+    """Its decoder is a distribution over pictures (Goodfellow et al. 2016, section 14.4), of which `decode` gives the mean and `drawn` a draw:
+
+    with the cross-entropy each pixel is white or black by chance, with the Gaussian error it scatters as far as the decoder says, and with
+    the squared error all pixels scatter alike, so that the mean is all there is to say.
+    """
+
     Config = Config
+    ABOUT = "A picture through a narrow gate and back: what the code keeps. Linear, it finds the subspace of PCA."
 
     def __init__(self, config: Config):
-        super().__init__(config)
-        self.latent_shape = (config.latent_dim,)
-        pixels = prod(config.image_shape)
+        super().__init__(config, config.latent_dim)
+        pixels, said = prod(config.image_shape), 2 if config.error == "gaussian" else 1
         if config.net == "conv":
-            shared = (config.image_shape, config.width, config.depth, config.hidden)
-            self.encoder, self.decoder = ConvEncoder(*shared, config.latent_dim), ConvDecoder(*shared, config.latent_dim)
+            shared = (config.width, config.depth, config.hidden)
+            self.encoder = ConvEncoder(config.image_shape, *shared, config.latent_dim)
+            self.decoder = ConvDecoder((said * config.image_shape[0], *config.image_shape[1:]), *shared, config.latent_dim)
         else:
             sizes = [pixels, config.latent_dim] if config.net == "linear" else [pixels, config.hidden, config.latent_dim]
             self.encoder = mlp(*sizes)
-            self.decoder = TransposedMLP(self.encoder) if config.tied else mlp(*sizes[::-1])
+            self.decoder = TransposedMLP(self.encoder) if config.tied else mlp(*sizes[:0:-1], said * pixels)
             if config.net == "mlp" and not config.tied:
                 start_dim(self.decoder[-1])
-        self.register_buffer("mean", torch.zeros(config.latent_dim))
-        self.register_buffer("scale", torch.ones(config.latent_dim))
-
-    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return (self._code(x) - self.mean) / self.scale
-
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        out = self._out(z * self.scale + self.mean)
-        return out if self.config.net == "linear" else (out / 2).tanh()
+        self.main_axes: Tensor | None = None  # of the training pictures, once it has met them
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
-        seen = corrupted(x, self.config.corruption, self.config.noise_level)
-        out, pixels = self._out(self._code(seen)), (x + 1) / 2
+        code = self._code(corrupted(x, self.config.corruption, self.config.noise_level))
+        pixels = (x + 1) / 2
+        if self.config.error == "gaussian":
+            mean, spread = self._distribution(code)
+            surprise = ((mean - pixels) / spread).square() / 2 + spread.log() + log(2 * pi) / 2
+            return {"loss": surprise.mean(), "error": (mean - pixels).square().mean()}
+        out = self._out(code)
         if self.config.error == "cross-entropy":
             return {"loss": F.binary_cross_entropy_with_logits(out, pixels)}
         picture = (out + 1) / 2 if self.config.net == "linear" else out.sigmoid()
         return {"loss": (picture - pixels).square().mean()}
 
-    @torch.no_grad()
-    def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
-        codes = torch.cat([self._code(part) for part in x.split(1000)])
-        self.mean.copy_(codes.mean(0))
-        spread = codes.std(0)
-        self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))  # a dead unit keeps scale one
+    def drawn(self, z: Tensor) -> Tensor:
+        """Pictures [B, C, H, W] in [-1, 1] drawn from what the decoder says of latents [B, D], cut to black and white, by torch's generator.
+
+        ValueError where the error is squared: such a decoder says no distribution.
+        """
+        if self.config.error == "squared":
+            raise ValueError("With error = squared the decoder says one picture, not how pictures scatter around it. Use cross-entropy or gaussian.")
+        code = z * self.scale + self.mean
+        if self.config.error == "cross-entropy":
+            return 2 * self._out(code).sigmoid().bernoulli() - 1
+        mean, spread = self._distribution(code)
+        return 2 * (mean + spread * torch.randn_like(mean)).clamp(0, 1) - 1
+
+    def meet(self, parts: Iterable[Tensor]) -> None:
+        if self.config.net == "linear" and prod(self.image_shape) <= LARGEST_COVARIANCE:
+            self.main_axes = Scatter(prod(self.image_shape)).of(parts).axes(self.config.latent_dim)
+
+    def readout(self, x: Tensor, y: Tensor | None = None) -> dict[str, Tensor]:
+        if self.config.net == "linear":
+            return self._beside_pca(x)
+        return {} if self.config.error == "squared" else self._scatter(x)
+
+    def by_hand(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> list[tuple[str, Tensor]]:
+        seen = corrupted(x, self.config.corruption, self.config.noise_level)
+        code = self._code(seen)
+        shown = [("x", x)] + ([("corrupted", seen)] if seen is not x else []) + [("code", code), ("reconstruction", self._shown(self._out(code)))]
+        if self.config.error == "gaussian":
+            shown.append(("spread of each pixel, white is 1", 2 * self._distribution(code)[1].clamp(max=1) - 1))
+        return shown if self.config.error == "squared" else [*shown, ("drawn", self.drawn((code - self.mean) / self.scale))]
 
     @torch.no_grad()
     def solve(self, x: Tensor, y: Tensor | None = None) -> None:
@@ -106,24 +140,42 @@ class Autoencoder(LatentModel):
             self.decoder[0].bias.copy_(centre)
         self.refresh(x)
 
+    def _beside_pca(self, x: Tensor) -> dict[str, Tensor]:
+        """The largest principal angle between what the linear decoder can say and what PCA can, of the training pictures or of x."""
+        known = self.main_axes is not None
+        axes = self.main_axes if known else Scatter(prod(self.image_shape)).of([x]).axes(self.config.latent_dim)
+        weights = self.encoder[0].weight.T if self.config.tied else self.decoder[0].weight
+        whose = "the training pictures" if known else "these pictures"
+        return {f"largest angle to the PCA subspace of {whose}, degrees": largest_angle(weights, axes.to(weights))}
+
+    def _scatter(self, x: Tensor) -> dict[str, Tensor]:
+        """Whether pictures scatter around their reconstructions as far as the decoder says they do."""
+        code, pixels = self._code(x), (x + 1) / 2
+        if self.config.error == "gaussian":
+            mean, spread = self._distribution(code)
+        else:
+            mean = self._out(code).sigmoid()
+            spread = (mean * (1 - mean)).sqrt()
+        error, drawn = mean - pixels, (self.drawn((code - self.mean) / self.scale) + 1) / 2
+        return {"spread of pixels that the decoder says, grey levels": 255 * spread.square().mean().sqrt(),
+                "spread of pixels around it, grey levels": 255 * error.square().mean().sqrt(),
+                "spread of drawn pixels around it, grey levels": 255 * (drawn - mean).square().mean().sqrt()}
+
+    def _distribution(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each pixel in [0, 1], [B, C, H, W], as a Gaussian decoder says them."""
+        mean, spread = self._said(code).chunk(2, dim=1)
+        return mean.sigmoid(), LEAST_SPREAD + F.softplus(spread)
+
+    def _shown(self, out: Tensor) -> Tensor:
+        return out if self.config.net == "linear" else super()._shown(out)
+
     def _code(self, x: Tensor) -> Tensor:
         return self.encoder(x if self.config.net == "conv" else x.flatten(1)).float()
 
     def _out(self, code: Tensor) -> Tensor:
-        return self.decoder(code).float().view(-1, *self.image_shape)
+        return self._said(code)[:, :self.image_shape[0]]
 
-
-class TransposedMLP(nn.Module):
-    """An mlp run backwards through the transposed weights of its forward twin, with biases of its own."""
-
-    def __init__(self, forward_twin: nn.Sequential):
-        super().__init__()
-        self._twin = [forward_twin]  # in a list, so that its weights are registered once, over there
-        sizes = [layer.in_features for layer in reversed(forward_twin) if isinstance(layer, nn.Linear)]
-        self.biases = nn.ParameterList([torch.zeros(size) for size in sizes])
-
-    def forward(self, code: Tensor) -> Tensor:
-        layers = [layer for layer in reversed(self._twin[0]) if isinstance(layer, nn.Linear)]
-        for k, (layer, bias) in enumerate(zip(layers, self.biases, strict=True)):
-            code = F.linear(F.silu(code) if k else code, layer.weight.T, bias)
-        return code
+    def _said(self, code: Tensor) -> Tensor:
+        """All that the decoder says, [B, C or 2 C, H, W]."""
+        channels = self.image_shape[0] * (2 if self.config.error == "gaussian" else 1)
+        return self.decoder(code).float().view(-1, channels, *self.image_shape[1:])

@@ -17,6 +17,7 @@ from .recipe import Recipe, Stage
 
 WARMUP = 100  # steps over which the rate rises
 REFRESH_ON = 10_000  # pictures that the data-describing buffers are measured on
+PART = 5_000  # training pictures that a model meets at once
 PATIENCE = 3  # non-finite losses in a row before the training gives up
 
 
@@ -50,6 +51,7 @@ class Trainer:
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         self.images = images.to(self.device)
+        self.average.meet(self.images.floats(slice(k, k + PART)) for k in range(0, len(images), PART))
         self.recipe = recipe
         self.half = recipe.precision == "bfloat16" or recipe.precision == "auto" and has_bfloat16(self.device)
         self.step = 0
@@ -85,7 +87,7 @@ class Trainer:
 
     def start(self, stage: Stage) -> None:
         """Make the optimizers of a stage. Called by the loop, and before a state is loaded."""
-        owned = self.model.players()
+        owned = self.model.taught()
         if stage.method == "adam" and (unknown := sorted(set(stage.players) - set(owned))):
             raise ValueError(f"This family has no player {unknown[0]!r:.40}; a stage can train {', '.join(owned)}.")
         self.optimizers = {} if stage.method == "closed form" else {

@@ -19,7 +19,8 @@ from .arrays import FORMAT
 
 LARGEST = 16 << 20  # bytes of weights that are sent to a browser, as float32
 ACRONYMS = {"mnist", "pca", "ae", "dae", "vae", "cvae", "gan", "cgan", "vq", "rbm"}
-FAMILIES = {"autoencoder": "Autoencoder", "vae": "Variational autoencoder", "gan": "GAN", "encoded_gan": "GAN with an encoder", "diffusion": "Diffusion model",
+FAMILIES = {"autoencoder": "Autoencoder", "sparse": "Sparse autoencoder", "contractive": "Contractive autoencoder", "stacked": "Stacked autoencoder",
+            "vae": "Variational autoencoder", "gan": "GAN", "encoded_gan": "GAN with an encoder", "diffusion": "Diffusion model",
             "flow": "Normalizing flow", "flow_matching": "Flow matching", "dcgan": "DCGAN generator",
             "unet2d": "Diffusion U-Net", "autoencoder_kl": "Spatial autoencoder (KL)",
             "autoencoder_tiny": "Spatial autoencoder (tiny)",
