@@ -72,38 +72,30 @@ def test_kl_holds_the_mean_activity_of_units_at_the_target(digits, pictures):
     assert (read(model, pictures, "mean activity") - 0.1).abs().mean() < 0.03
 
 
-def test_a_random_latent_wakes_units_as_often_as_pictures_do(digits):
-    model, x = tiny_model("sparse", latent_dim=40), digits.floats(slice(None))
-    model.refresh(x)
-    with torch.no_grad():
-        of_pictures = (model._sums(x) > 0).float().mean(0)
-        of_random = (model._from_scores(torch.from_numpy(latents(0, 4000, (40,)))) > 0).float().mean(0)
-    assert 0.05 < of_pictures.mean() < 0.95 and (of_pictures - of_random).abs().max() < 0.05
-
-
 @pytest.mark.parametrize("penalty", ["l1", "kl"])
-def test_each_latent_of_pictures_is_normal(digits, penalty):
-    model, x = tiny_model("sparse", latent_dim=40, penalty=penalty), digits.floats(slice(None))
-    model.refresh(x)
+def test_a_random_latent_wakes_about_as_many_units_as_a_picture_does(digits, penalty):
+    model = trained(tiny_model("sparse", latent_dim=40, penalty=penalty, weight=0.5), digits, Stage(steps=200, rate=1e-2))
+    z = torch.from_numpy(latents(0, 1000, (40,)))
     with torch.no_grad():
-        z = model.encode(x)
-    assert z.mean(0).abs().max() < 0.05 and (z.std(0) - 1).abs().max() < 0.05
-    assert ((z < -1).float().mean(0) - 0.1587).abs().max() < 0.02
+        both = model._code(digits.floats(slice(None))), z * model.scale + model.mean
+        of_pictures, of_random = (float(model._activity(sums).sum(1).mean()) for sums in both)
+    assert of_random == pytest.approx(of_pictures, rel=0.25)
 
 
-def test_scores_and_sums_are_one_to_one_far_beyond_what_was_seen(pictures):
-    model = tiny_model("sparse", latent_dim=5)
-    model.refresh(pictures)
-    z = torch.linspace(-8, 8, 101)[:, None].expand(-1, 5)
+def test_a_sleeping_unit_adds_nothing_and_a_waking_one_its_stroke(digits):
+    model = tiny_model("sparse", latent_dim=6)
+    model.refresh(digits.floats(slice(None)))
+    asleep = (-model.mean / model.scale)[None] - 0.1
     with torch.no_grad():
-        sums = model._from_scores(z)
-        assert (sums.diff(dim=0) > 0).all() and torch.allclose(model._scores(sums), z, atol=1e-3)
+        deeper, awake = asleep - 2, asleep.clone()
+        awake[0, 2] += 2
+        assert torch.equal(model.decode(asleep), model.decode(deeper)) and (model.decode(awake) - model.decode(asleep)).abs().max() > 0.05
 
 
 def test_with_an_l1_penalty_all_strokes_stay_equally_long(digits):
     model = trained(tiny_model("sparse", latent_dim=10, weight=1.0), digits, Stage(steps=100, rate=1e-2))
     with torch.no_grad():
-        one = model._out(torch.eye(10)).flatten(1) - model._out(torch.zeros(1, 10)).flatten(1)
+        one = model._out(torch.eye(10)).flatten(1) - model._out(-torch.ones(1, 10)).flatten(1)
     assert torch.allclose(one.norm(dim=1), torch.tensor(float(model.length)).expand(10), rtol=1e-4)
 
 
@@ -197,11 +189,11 @@ def test_layer_after_layer_and_then_together_knows_pictures_better_than_any_befo
     model, errors = stacked(), []
     for stages in (GREEDY[:1], GREEDY[1:2], GREEDY[2:], (TOGETHER,)):
         errors.append(error_of(model, pictures))
+        by_layer = read(model, pictures, "error of pictures")
         model = trained(model.requires_grad_(), digits, *stages)
     before, after = errors[-1], error_of(model, pictures)
     assert before < 0.5 * errors[0] and after < before
-    by_layer = read(model, pictures, "error of pictures")
-    assert len(by_layer) == 3 and np.isclose(float(by_layer[-1]), after, rtol=1e-3) and by_layer[0] < by_layer[-1]
+    assert len(by_layer) == 3 and np.isclose(float(by_layer[-1]), before, rtol=1e-3) and by_layer[0] < by_layer[-1]
 
 
 def test_one_recipe_holds_all_stages_and_goes_on_from_the_middle_of_any(digits):
@@ -340,9 +332,9 @@ def test_what_a_family_shows_is_measured_on_test_pictures_and_told_in_the_card()
     assert found["pictures"] == len(TEST) and len(found["numbers"]["mean activity of each unit"]) == 7
     share = float(read(model, TEST.floats(slice(None)), "share of active units"))
     assert np.isclose(found["numbers"]["share of active units"], share, rtol=1e-5)
-    heading, first, second, _ = card.shown({"shown": found})
+    heading, first, _, third, _ = card.shown({"shown": found})
     assert heading == ["readout", "value"] and first == ["share of active units", f"{share:.4g}"]
-    assert second[0].endswith("each unit is active (7)") and "in the middle" in second[1]
+    assert third[0].endswith("each unit is active (7)") and "in the middle" in third[1]
     assert shown(Subject(tiny_model("autoencoder"), TEST), TRAIN) == {} and card.shown({}) == []
 
 

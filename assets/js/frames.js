@@ -7,7 +7,8 @@ import { oneHot } from "./place.js";
 import { decodeBehind, prepare } from "./roads.js";
 import { through } from "./walks.js";
 
-const PRIOR_ON_A_SPHERE = new Set(["gan", "dcgan", "diffusion", "unet2d", "flow", "flow_matching"]); // their latents are samples of N(0, I): the line between two comes too near to the origin
+const PRIOR_ON_A_SPHERE = new Set(["gan", "dcgan", "diffusion", "unet2d", "flow", "flow_matching",
+  "sparse"]); // their latents are samples of N(0, I), or as far out: the line between two comes too near to the origin
 
 /** Whether a model is PCA: that is what a linear autoencoder is. */
 export const isPca = (model) => model.linear;

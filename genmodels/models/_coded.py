@@ -1,7 +1,6 @@
 """What autoencoders whose codes follow no prior have in common: latents are codes in units of their own mean and spread."""
 
 from collections.abc import Callable
-from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -72,8 +71,3 @@ class TransposedMLP(nn.Module):
 def flat_pixels(x: Tensor) -> Tensor:
     """Pictures [B, C, H, W] in [-1, 1] as rows of pixels [B, C H W] in [0, 1]."""
     return (x.flatten(1) + 1) / 2
-
-
-def numbers(image_shape: tuple[int, ...]) -> int:
-    """How many numbers a picture has."""
-    return prod(image_shape)

@@ -7,13 +7,14 @@ weights transposed, so that codes cannot be made small on the way in and large a
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from ..knobs import knob
 from ._base import check_square
-from ._coded import ACTIVATIONS, Coded, TransposedMLP, flat_pixels, numbers
+from ._coded import ACTIVATIONS, Coded, TransposedMLP, flat_pixels
 
 GAIN = {"sigmoid": 4.0, "tanh": 1.0}  # of first weights: a sigmoid is four times as flat as what it is given (Glorot & Bengio 2010)
 LOOKED_AT = 64  # pictures whose Jacobians are taken apart
@@ -40,10 +41,11 @@ class Contractive(Coded):
 
     Config = Config
     ABOUT = "A code that is taught to move little when the picture does: only along the few ways in which pictures differ."
+    SIZES = {"small": {"latent_dim": 16}, "medium": {"latent_dim": 32}, "large": {"latent_dim": 64, "hidden": 256}}
 
     def __init__(self, config: Config):
         super().__init__(config, config.latent_dim)
-        sizes = [numbers(config.image_shape), *([config.hidden] if config.hidden else []), config.latent_dim]
+        sizes = [prod(config.image_shape), *([config.hidden] if config.hidden else []), config.latent_dim]
         self.encoder = nn.Sequential(*[nn.Linear(a, b) for a, b in pairwise(sizes)])
         self.decoder = TransposedMLP(self.encoder, config.activation)
         for layer in self.encoder:
@@ -89,7 +91,8 @@ class Contractive(Coded):
         spread = self.activation(self._code(x)).std(0).clamp(min=1e-6)
         found = self.jacobian(x[:LOOKED_AT])
         values = torch.linalg.svdvals(found)
-        return {"mean norm of the Jacobian": values.square().sum(1).sqrt().mean(),
+        error = (self._out(self._code(x)).sigmoid() - (x + 1) / 2).square().mean()
+        return {"mean norm of the Jacobian": values.square().sum(1).sqrt().mean(), "squared error": error,
                 "mean norm of the Jacobian in units of the codes' spread": (found / spread[:, None]).flatten(1).norm(dim=1).mean(),
                 "spectrum of the Jacobian, mean singular values": values.mean(0)}
 

@@ -8,6 +8,7 @@ the whole net already.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 
 from ..knobs import knob
 from ._base import check_square
-from ._coded import ACTIVATIONS, Coded, flat_pixels, numbers
+from ._coded import ACTIVATIONS, Coded, flat_pixels
 
 MOST_LAYERS = 8
 
@@ -56,10 +57,11 @@ class Stacked(Coded):
 
     Config = Config
     ABOUT = "Layers that learn one after the other, each what the one below says, and then all together: what deep nets began with."
+    SIZES = {"small": {"sizes": (64, 32, 8)}, "medium": {"sizes": (128, 64, 16)}, "large": {"sizes": (512, 128, 32)}}
 
     def __init__(self, config: Config):
         super().__init__(config, config.sizes[-1])
-        self.layers = nn.ModuleList([Layer(a, b) for a, b in pairwise((numbers(config.image_shape), *config.sizes))])
+        self.layers = nn.ModuleList([Layer(a, b) for a, b in pairwise((prod(config.image_shape), *config.sizes))])
         nn.init.constant_(self.layers[0].bias_down, -2.0)  # pictures begin dim, as everywhere here
         self.activation = ACTIVATIONS[config.activation]
 
