@@ -10,7 +10,8 @@ from genmodels.checkpoint import Checkpoint, find
 
 FOLDER_BYTES = 1_000_000  # each bundled checkpoint, all its files together
 LARGER = {"mnist-diffusion": 2_000_000, "fashion-diffusion": 2_000_000, "faces-diffusion": 8_000_000, "faces-judge": 2_000_000,
-          "faces-classifier": 2_000_000, **dict.fromkeys(("faces-pca", "faces-vae", "faces-gan", "faces-dae", "olivetti-vae"), 6_000_000)}
+          "faces-classifier": 2_000_000, **dict.fromkeys(("faces-pca", "faces-vae", "faces-gan", "faces-dae", "olivetti-vae"), 6_000_000),
+          **dict.fromkeys(("mnist-sparse", "mnist-contractive", "mnist-stacked"), 500_000)}  # these show one thing each, and smaller nets show it
 ALL_BYTES = 30_000_000
 NEAREST = 0.98  # made pictures are no nearer to training pictures than test pictures are: one, less two standard errors of 0.9 % (bootstrap)
 SCATTER = 1.05  # of the distance of 1,000 pictures: that of one sampler goes up and down by as much from one number of steps to the next

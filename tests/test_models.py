@@ -73,6 +73,11 @@ def test_every_parameter_has_a_player_and_a_gradient(model):
             assert p.grad is not None and p.grad.isfinite().all()
 
 
+def test_teams_are_made_of_players_and_a_family_s_own_stages_name_whom_it_has(model):
+    assert all(set(names) <= set(model.players()) for names in model.teams().values())
+    assert all(set(stage["players"]) <= set(model.taught()) for stage in model.STAGES)
+
+
 def test_the_loss_is_one_finite_number_with_named_parts(model):
     for player in model.players():
         terms = model.loss(pictures(), None, player)

@@ -100,6 +100,13 @@ def test_a_family_may_say_its_sizes_itself():
     assert sizes(Own)["large"] == {"width": 99}
 
 
+def test_the_stages_of_a_stack_are_one_for_each_layer_and_one_for_all(said):
+    [*layers, last] = stages = family(said, "stacked")["stages"]
+    assert [stage["players"] for stage in layers] == [[player] for player in family(said, "stacked")["players"]] and last["players"] == ["model"]
+    plan = {"format": 1, "family": "stacked", "dataset": "digits", "model": {"image_shape": [1, 8, 8]}, "recipe": {"stages": stages}}
+    assert plan_from(plan).recipe.steps == sum(stage["steps"] for stage in stages)
+
+
 def test_presets_are_whole_and_can_be_asked_for(said):
     assert said["presets"] == json.loads(json.dumps(presets()))
     for preset in said["presets"]:

@@ -15,6 +15,13 @@ const FAR = [[1, "the planned step"], [10, "10 times as far"], [100, "100 times 
 /** Numbers or bytes of a quantity as they came, or as text. */
 const valuesOf = ({ kind, data, values }) => values ?? (typeof data !== "string" ? data : kind === "picture" ? bytesOf(data) : new Float32Array(bytesOf(data).buffer));
 
+/** Who learns in the stage whose turn it is; of a training that is done, in its last one. @param {Object} row @returns {string[]} */
+function learning(row) {
+  const stages = row?.recipe?.stages ?? [];
+  let left = row?.step ?? 0;
+  return (stages.find(({ steps }) => (left -= steps) < 0) ?? stages.at(-1))?.players ?? [];
+}
+
 /** @param {{hand: Function, refresh: Function}} road @returns {{element: HTMLElement, show: (row: Object) => void}} */
 export function createHand(road) {
   const buttons = make("div", { class: "lp-row lp-handbuttons" }), far = make("select", { "aria-label": "How far the step goes", "data-testid": "hand-far" }, ...FAR.map(([value, text]) => make("option", { value }, text)));
@@ -24,7 +31,7 @@ export function createHand(road) {
 
   /** A button for each player, and one for all. */
   function lay() {
-    const players = [...new Set((row.recipe?.stages ?? []).flatMap((stage) => stage.players ?? []))], one = players.length < 2;
+    const players = learning(row), one = players.length < 2;
     const press = (text, who, title) => make("button", { class: "lp-button main", "data-testid": `hand-${who.join("-")}`, title, onclick: () => act(who) }, text);
     buttons.replaceChildren(...(one ? [press("Do one step", players.length ? players : ["model"], "Take the next pictures, compute, and learn")] : [...players.map((who) => press(`Only the ${playerName(who)}`, [who], `The next pictures, and only the ${who} learns`)), press("Both", players, "One after the other, as in the training")]));
   }
@@ -54,12 +61,12 @@ export function createHand(road) {
   }
 
   function show(next) {
-    const other = row?.name !== next?.name, was = JSON.stringify(row?.recipe?.stages);
+    const other = row?.name !== next?.name, was = JSON.stringify(learning(row));
     row = next;
     element.hidden = !row;
     if (!row) return;
     if (other) { [answer, picked] = [null, 0]; flow.replaceChildren(); after.replaceChildren(); }
-    if (other || was !== JSON.stringify(row.recipe?.stages)) lay();
+    if (other || was !== JSON.stringify(learning(row))) lay();
     state();
   }
 

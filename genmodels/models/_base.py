@@ -114,7 +114,8 @@ class LatentModel(Trainable):
     A family with a `path` names its SAMPLERS; the first is the one that `decode` uses. Where N(0, I) does not decode to
     pictures PRIOR says why, in one sentence. HEAVY: one picture takes a processor core about a second, so it is made
     alone, and by the engine only. DRAWN: its decoder was taught on latents drawn at random, not on codes of pictures. ABOUT: what
-    the family shows, in one sentence.
+    the family shows, in one sentence. STAGES: what a training of it does unless somebody says otherwise, as stages of a recipe;
+    none is one stage of all players.
     """
 
     SAMPLERS: tuple[str, ...] = ()
@@ -122,6 +123,7 @@ class LatentModel(Trainable):
     HEAVY: bool = False
     DRAWN: bool = False
     ABOUT: str = ""
+    STAGES: tuple[dict[str, Any], ...] = ()
 
     def __init__(self, config: Any):
         super().__init__(config)

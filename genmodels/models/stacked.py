@@ -57,6 +57,8 @@ class Stacked(Coded):
 
     Config = Config
     ABOUT = "Layers that learn one after the other, each what the one below says, and then all together: what deep nets began with."
+    STAGES = tuple({"players": (player,), "steps": steps, "rate": 3e-3} for player, steps in
+                   (("layer1", 600), ("layer2", 600), ("layer3", 600), ("model", 2000)))
     SIZES = {"small": {"sizes": (64, 32, 8)}, "medium": {"sizes": (128, 64, 16)}, "large": {"sizes": (512, 128, 32)}}
 
     def __init__(self, config: Config):
