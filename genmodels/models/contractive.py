@@ -25,7 +25,7 @@ class Config:
     image_shape: tuple[int, int, int] = knob((1, 28, 28), "channels, height and width of a picture", 1, 256)
     latent_dim: int = knob(32, "numbers in the code", 1, 4096)
     hidden: int = knob(0, "units of a hidden layer before the code; with none the penalty is exact", 0, 2048)
-    activation: str = knob("sigmoid", "what a unit does to its sum; its slope is what contracts", choices=("sigmoid", "tanh"))
+    activation: str = knob("tanh", "what a unit does to its sum; its slope is what contracts", choices=("tanh", "sigmoid"))
     weight: float = knob(0.1, "weight of the squared Jacobian norm beside the squared error of a picture; 0 is a plain autoencoder", 0, 1000)
     projections: int = knob(1, "random directions by which the norm is estimated where there is a hidden layer", 1, 64)
     conditions: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Contractive(Coded):
         for layer in self.encoder:
             nn.init.xavier_normal_(layer.weight, GAIN[config.activation])
             nn.init.zeros_(layer.bias)
-        nn.init.constant_(self.decoder.biases[-1], -2.0)  # pictures begin dim, as everywhere here
+        nn.init.constant_(self.decoder.biases[-1], -1.0)  # pictures begin dim, as everywhere here
         self.activation = ACTIVATIONS[config.activation]
 
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
