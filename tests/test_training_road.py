@@ -204,6 +204,40 @@ def test_an_estimate_is_measured_and_says_what_does_not_fit(ada):
     assert "steps at most" in ada.post("/live/train/estimate", json={"plan": plan(9_000_000)}).json()["problem"]
 
 
+# Pictures of one's own
+
+
+def squares() -> bytes:
+    """An .npz of bright and dark pictures, 28x28."""
+    file, labels = io.BytesIO(), np.arange(80) % 2
+    np.savez(file, x=(labels[:, None, None] * 200 + np.random.default_rng(0).integers(0, 50, (80, 28, 28))).astype(np.uint8), y=labels)
+    return file.getvalue()
+
+
+def test_own_pictures_are_a_data_set_of_their_owners_form_and_models_of_them_say_so(visit, ada):
+    brought = ada.post("/live/train/data?title=Light", content=squares())
+    assert brought.status_code == 200, brought.text
+    name, own = brought.json()["id"], plan(10) | {"dataset": brought.json()["id"], "model": {"image_shape": [1, 28, 28], "width": 4, "hidden": 8}}
+    [listed] = [one for one in ada.get("/live/train/form.json").json()["datasets"] if one["id"] == name]
+    assert (listed["title"], listed["ready"], listed["image_shape"], len(listed["classes"])) == ("Light", True, [1, 28, 28], 2)
+    ben = visit(BEN)
+    assert name not in ben.get("/live/train/form.json").text and ben.post("/live/train/start", json={"plan": own}).status_code == 404
+    run = started(ada, own)
+    until(ada, run, "finished")
+    [model] = [one for one in ada.get("/live/train/models.json").json()["models"] if one["name"] == run]
+    assert (model["dataset_title"], model["classes"]) == ("Light", listed["classes"])
+    changed(ada, run, "share", shared=True)
+    [model] = ben.get(f"/live/train/models.json?names={run}").json()["models"]
+    assert "Light" not in str(model) and model["classes"] == []
+    assert ben.delete(f"/live/train/data/{name}").status_code == 404 and ada.delete(f"/live/train/data/{name}").json() == {"deleted": name}
+    assert name not in ada.get("/live/train/form.json").text
+
+
+def test_whoever_keeps_no_name_brings_no_pictures(visit):
+    nameless = visit(ADA, cookie=False)
+    assert nameless.post("/live/train/data", content=squares()).text == NAMELESS
+
+
 # Forged
 
 

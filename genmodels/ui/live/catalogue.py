@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...corruptions import CORRUPTIONS
-from ...datasets import DATASETS
+from ...datasets import DATASETS, Own, is_own
 from ...engine import Engine
 from ...filters import SETTINGS
 from ...hub.source import SOURCE, read
@@ -79,7 +79,7 @@ def _model(engine: Engine, name: str) -> dict:
         "name": name, "title": title(name), "family": about["family"], "family_title": FAMILIES.get(about["family"], title(about["family"])),
         **_pictures(about["dataset"], model.image_shape),
         "latent_dim": prod(model.latent_shape), "latent_shape": list(model.latent_shape), "image_shape": list(model.image_shape),
-        "conditions": list(model.conditions), "classes": list(dataset.CLASSES) if dataset else [],
+        "conditions": list(model.conditions), "classes": list(dataset.CLASSES if dataset else model.conditions),
         "abilities": {"decode": True, "random": not model.PRIOR or model.PRIOR} | {ability: model.can(ability) or why for ability, why in ABILITIES.items()},
         "heavy": model.HEAVY, "parameters": parameters, "bytes": size, "licence": about["licence"], "hash": checkpoint.hash,
         "terms": dataset.TERMS if dataset else "",
@@ -119,7 +119,7 @@ def _pictures(name: str, shape: tuple[int, ...]) -> dict:
     known, (channels, height, width) = DATASETS.get(name), shape
     if known and tuple(known.IMAGE_SHAPE) == tuple(shape):
         return {"dataset": name, "dataset_title": known.TITLE, "own": getattr(known, "OWN", None)}
-    base = known.TITLE.split(" (")[0] if known else UNKNOWN.get(name, name)
+    base = known.TITLE.split(" (")[0] if known else Own.TITLE if is_own(name) else UNKNOWN.get(name, name)
     return {"dataset": f"{name}-{height}x{width}x{channels}", "dataset_title": f"{base}, {height} × {width}" + (" grey" if channels == 1 else ""), "own": None}
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ...datasets import LARGEST_UPLOAD, Own, OwnSets
+from ...datasets import LARGEST_UPLOAD, Own, OwnSets, is_own
 from ..visitors import visitor
 from .asking import unless_left
 from .waiting import Refused, Waiting
@@ -34,6 +34,14 @@ class OwnData:
     def entries(self, owner: str | None) -> list[dict[str, Any]]:
         """One's own sets as the form of a training lists data sets."""
         return [about | {"terms": Own.TERMS, "ready": True, "fetched": False, "own": True} for about in (self.sets.of(owner) if owner else ())]
+
+    def said_of(self, name: str, owner: str | None) -> dict[str, Any]:
+        """What the catalogue says of one's own pictures that a model learned from; nothing of other sets, and of somebody else's."""
+        try:
+            about = self.sets.about(name, owner) if owner and is_own(name) else {}
+        except LookupError:
+            about = {}
+        return {"dataset_title": about["title"], "classes": about["classes"]} if about else {}
 
     async def answer(self, request: Request, owner: str, parts: list[str]) -> Response:
         match (request.method, *parts):

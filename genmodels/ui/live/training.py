@@ -125,7 +125,7 @@ class TrainRoad:
         found = []
         for name in dict.fromkeys([*own, *filter(self.engine.is_run, names)]):
             try:
-                found.append(trained(self.engine, name, name in own))
+                found.append(trained(self.engine, name, name in own) | self.own.said_of(self.engine.checkpoint(name).about["dataset"], owner))
             except (KeyError, OSError):  # somebody has just deleted it, or shares it no longer
                 continue
         return {"models": found}
