@@ -183,7 +183,7 @@ def test_it_is_called_by_the_name_of_its_run(engine, owners):
     assert engine.classifier_for(NAME) == "digits-classifier"
 
 
-def test_new_weights_of_a_run_answer_at_once(engine, owners):
+def test_new_weights_of_a_run_answer_once_they_are_looked_at(engine, owners):
     owners.shared = True
     before, z = engine.checkpoint(NAME).hash, np.ones((1, 3), np.float32)
     old = engine.decode(NAME, z)
@@ -191,6 +191,7 @@ def test_new_weights_of_a_run_answer_at_once(engine, owners):
     for weights in model.parameters():
         weights.data *= 1.5
     save_tiny(model, engine.checkpoint(NAME).folder)
+    engine.rescan()  # as the list of one's models does
     assert engine.checkpoint(NAME).hash != before and (engine.decode(NAME, z) != old).any()
 
 

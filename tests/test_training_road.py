@@ -15,7 +15,7 @@ from genmodels.ui.live.trainasked import CHANGES, MOST_NAMES, NAMELESS
 from genmodels.ui.live.training import LARGEST_BODY
 
 from .test_readme import ROOT
-from .training_kit import arrays_of, changed, plan, row, started, training, until
+from .training_kit import arrays_of, asked, changed, plan, row, started, training, until
 
 ADA, BEN, HOME = "192.168.0.7", "192.168.0.8", "127.0.0.1"
 LONG = 100_000  # steps: a run that does not come to its end while a test lasts
@@ -50,12 +50,22 @@ def done(visit) -> str:
     return name
 
 
-@pytest.fixture
-def paused(visit, ada) -> str:
-    name = started(ada, plan(LONG))
-    until(ada, name, "running", step=1)
-    assert changed(ada, name, "pause")["state"] == "paused"
+def paused_run(client) -> str:
+    name = started(client, plan(LONG))
+    until(client, name, "running", step=1)
+    assert changed(client, name, "pause")["state"] == "paused"
     return name
+
+
+@pytest.fixture
+def paused(ada) -> str:
+    return paused_run(ada)
+
+
+@pytest.fixture(scope="module")
+def standing(visit) -> str:
+    """A paused run that no test changes."""
+    return paused_run(visit(ADA))
 
 
 # Watched
@@ -197,7 +207,7 @@ def test_a_fourth_training_is_refused_with_the_reason_and_may_says_so_before(vis
 
 
 def test_an_estimate_is_measured_and_says_what_does_not_fit(ada):
-    found = ada.post("/live/train/estimate", json={"plan": plan(1000)}).json()
+    found = asked(ada, "estimate", plan=plan(1000))
     assert found["steps"] == 1000 and found["parameters"] > 0 and found["seconds"] == pytest.approx(1000 * found["per_step"]) and found["per_step"] > 0
     wrong = plan() | {"model": {"image_shape": [1, 28, 28]}}
     assert "pictures of digits are" in ada.post("/live/train/estimate", json={"plan": wrong}).json()["problem"]
@@ -255,8 +265,7 @@ def forged(**changes) -> dict:
 def test_a_forged_start_is_a_sentence(ada, body):
     answer = ada.post("/live/train/start", json=body)
     assert answer.status_code in (400, 409), (answer.status_code, answer.text)
-    assert answer.text[0].isupper() or answer.text.split()[0] in ("vae", "recipe", "dataset")
-    assert answer.text.endswith(".") and len(answer.text) < 500
+    assert answer.text.endswith(".") and len(answer.text) < 500 and "\n" not in answer.text and "Error" not in answer.text
 
 
 @pytest.mark.parametrize("content, status", [
@@ -273,11 +282,12 @@ def test_what_is_no_json_object_is_refused_everywhere(ada, done, where, content,
     ("share", {}), ("rename", {"title": ""}), ("rename", {"title": None}), ("rename", {"title": "x" * 1000}), ("more", {"steps": 0}), ("more", {"steps": 1.5}),
     ("more", {"steps": 10**30}), ("fork", {"plan": {}}), ("fork", {"title": 1}), ("hand", {"players": "model"}), ("hand", {"players": [1]}),
     ("hand", {"rate": "x"}), ("hand", {"rate": -1}), ("hand", {"players": ["critic"]})], ids=str)
-def test_a_forged_change_is_a_sentence_and_changes_nothing(ada, paused, what, values):
-    before = row(ada, paused)
-    answer = ada.post(f"/live/train/runs/{paused}/{what}", json=values)
+def test_a_forged_change_is_a_sentence_and_changes_nothing(ada, standing, what, values):
+    before, end = row(ada, standing), time.monotonic() + 60
+    while "is busy" in (answer := ada.post(f"/live/train/runs/{standing}/{what}", json=values)).text and time.monotonic() < end:
+        time.sleep(0.5)
     assert answer.status_code in (400, 409) and answer.text.endswith("."), answer.text
-    assert row(ada, paused) == before
+    assert row(ada, standing) == before
 
 
 @pytest.mark.parametrize("method, path, status", [

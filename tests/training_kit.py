@@ -74,10 +74,17 @@ def until(client: TestClient, name: str, *states: str, step: int = 0) -> dict:
     return found
 
 
-def changed(client: TestClient, name: str, what: str, **values) -> dict:
-    answer = client.post(f"/live/train/runs/{name}/{what}", json=values)
+def asked(client: TestClient, what: str, **values) -> dict:
+    """What the road answers; asked again as long as the worker process is busy, as on a machine that does much else."""
+    end = time.monotonic() + PATIENCE
+    while "is busy" in (answer := client.post(f"/live/train/{what}", json=values)).text and time.monotonic() < end:
+        time.sleep(0.5)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def changed(client: TestClient, name: str, what: str, **values) -> dict:
+    return asked(client, f"runs/{name}/{what}", **values)
 
 
 def arrays_of(content: bytes) -> dict[str, np.ndarray]:

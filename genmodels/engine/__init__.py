@@ -63,6 +63,8 @@ class Engine:
 
     def rescan(self) -> tuple:
         """Look at the folders again, reading no file. Returns a value that differs when anything in them has changed."""
+        if self._runs:
+            self._runs.look_again()
         found = {name: (checkpoint, stamp(checkpoint.folder)) for name, checkpoint in find(*self.roots).items()}
         known = self._known
         self._known = {name: known[name] if name in known and known[name].stamp == now else Known(checkpoint, now)

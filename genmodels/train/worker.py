@@ -14,6 +14,7 @@ import torch
 from ..checkpoint import FAMILIES, NAME
 from ..datasets import is_own
 from . import caps
+from .access import Access
 from .bell import Bell
 from .caps import Refused
 from .endings import Endings
@@ -48,7 +49,7 @@ class Service:
         self._queue, self._rows, self._bell, self._errands = Queue(self.folder), Rows(), Bell(self.folder), Errands(self.folder)
         self._endings = Endings(self.keeper, self._bell, self._errands)
         self._estimates = Estimates(self._ask, self.device, fetch=data is not None)
-        self.own = own_sets(self.folder)
+        self.own, self._access = own_sets(self.folder), Access(self.folder)
         self._guard = threading.RLock()
         if self._queue.unfinished():
             self.keeper.warm()
@@ -100,13 +101,8 @@ class Service:
 
     def open_to(self, name: str, owner: str | None) -> bool:
         """Whether this person may use the model of a run: its owner may, and everybody while it is shared. False where there is no run."""
-        run = self._run(name)
-        try:
-            about = run.about if run else {}
-        except (OSError, ValueError):  # deleted just now
-            return False
-        mine = owner is not None and about.get("owner") == hidden(owner)
-        return bool(about.get("owner")) and (mine or bool(run.label.get("shared")))
+        known = isinstance(name, str) and NAME.fullmatch(name)
+        return bool(known) and self._access.is_open(name, None if owner is None else hidden(owner))
 
     def find(self, name: str, owner: str) -> Run:
         """One's own run by name. LookupError where there is none, or it is somebody else's."""

@@ -121,6 +121,7 @@ class TrainRoad:
 
     def _models(self, names: list[str], owner: str | None) -> dict[str, Any]:
         """The models of one's own runs, and those among `names` that one may use; what is neither is left out without a word."""
+        self.engine.rescan()  # what has just been paused has other weights than before
         own = self.trained_by(owner) if owner else []
         found = []
         for name in dict.fromkeys([*own, *filter(self.engine.is_run, names)]):
