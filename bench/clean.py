@@ -1,4 +1,4 @@
-"""Hand to pixel on the Clean part of Denoise, in a real browser, beside the slider of Explore on both roads: python -m bench.clean
+"""Hand to pixel on the Clean part of Denoise, in a real browser, beside the slider of Explore on the server's road: python -m bench.clean
 
 All take turns in one run, so that their ratios mean something on a busy machine. A move of the noise slider is followed until the noisy picture
 has changed, and until a picture of that very noise has come from the denoising autoencoder and from the median; then the slider is dragged, a
@@ -20,7 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 from bench.hand import MOVE, OURS, ROOT, free_port, opened, served
 from tests.conftest import BROWSERS, QUIET
 
-MOVES, ROUNDS, DRAG = 20, 5, 3.0
+MOVES, DRAG = 20, 3.0
 FRAME, FEWEST = 1000 / 60, 55  # milliseconds of a frame; frames a second in which the picture follows a drag
 WAYS = ("noisy", "denoiser", "median")
 
@@ -63,33 +63,31 @@ DRAGGED = """async (seconds) => {
 }"""
 
 
-def measure(names: list[str]) -> bool:
+def measure(names: list[str], rounds: int) -> bool:
     chromium = next(filter(None, map(shutil.which, BROWSERS)))
     port = free_port()
     with tempfile.TemporaryDirectory() as folder, \
             served([sys.executable, str(ROOT / "app.py")], port, PORT=str(port), DATA_DIR=folder, MODEL="mnist-vae-2d"), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         address = f"http://127.0.0.1:{port}/"
-        explore = {road: opened(browser, f"{address}?model=mnist-vae-2d&road={road}&point=seed:1", f'[data-testid="latent-picture"][data-road="{road}"]')[0]
-                   for road in ("browser", "server")}
+        explore, _ = opened(browser, f"{address}?model=mnist-vae-2d&road=server&point=seed:1", '[data-testid="latent-picture"]:not([data-ms="0"])')
         cleaning = {name: opened(browser, f"{address}?tab=denoise&part=clean&model={name}", '.lp-cleantile[data-way="median"][data-state="ready"]')[0]
                     for name in names}
         times: dict[str, list[float]] = {}
         drags: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-        for page in (*explore.values(), *cleaning.values()):
+        for page in (explore, *cleaning.values()):
             page.wait_for_timeout(2000)  # all that loads beside has come
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             turn(explore, cleaning, times, drags)
         browser.close()
-    return report(names, times, drags)
+    return report(names, times, drags, rounds)
 
 
-def turn(explore: dict[str, Page], cleaning: dict[str, Page], times: dict[str, list[float]], drags: dict[str, list[dict[str, float]]]) -> None:
+def turn(explore: Page, cleaning: dict[str, Page], times: dict[str, list[float]], drags: dict[str, list[dict[str, float]]]) -> None:
     """One round of all of them."""
     slider = '[data-testid="latent-slider-0"]', '[data-testid="latent-picture"]'
-    for road, page in explore.items():
-        page.bring_to_front()
-        times.setdefault(road, []).extend(page.evaluate(MOVE.replace("HOW", OURS), [MOVES, *slider]))
+    explore.bring_to_front()
+    times.setdefault("explore", []).extend(explore.evaluate(MOVE.replace("HOW", OURS), [MOVES, *slider]))
     for name, page in cleaning.items():
         page.bring_to_front()
         for way, took in page.evaluate(CLEAN, [MOVES, WAYS]).items():
@@ -97,18 +95,17 @@ def turn(explore: dict[str, Page], cleaning: dict[str, Page], times: dict[str, l
         drags[name].append(page.evaluate(DRAGGED, DRAG))
 
 
-def report(names: list[str], times: dict[str, list[float]], drags: dict[str, list[dict[str, float]]]) -> bool:
+def report(names: list[str], times: dict[str, list[float]], drags: dict[str, list[dict[str, float]]], rounds: int) -> bool:
     """Print the medians and their ratios to Explore's server road; whether the noisy picture keeps up with the hand."""
     middle, load = {what: median(took) for what, took in times.items()}, os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    print(f"median of {ROUNDS} x {MOVES} moves; {load:.1f} programs wanted one of {os.cpu_count()} cores")
-    for what in ("browser", "server"):
-        print(f"  {f'Explore, {what} road':44} {middle[what]:8.2f} ms")
+    print(f"median of {rounds} x {MOVES} moves; {load:.1f} programs wanted one of {os.cpu_count()} cores")
+    print(f"  {'Explore, server road':44} {middle['explore']:8.2f} ms")
     fine = True
     for name in names:
         for way in WAYS:
             took = middle[f"{name} {way}"]
             met = way != "noisy" or took <= FRAME
-            print(f"  {f'{name}, {way}':44} {took:8.2f} ms   {took / middle['server']:5.2f} of Explore's server road" + ("" if way != "noisy" else
+            print(f"  {f'{name}, {way}':44} {took:8.2f} ms   {took / middle['explore']:5.2f} of Explore's server road" + ("" if way != "noisy" else
                   f"   bar: a frame, {FRAME:.1f} ms: {'met' if met else 'MISSED'}"))
             fine &= met
         drag = {key: median(one[key] for one in drags[name]) for key in drags[name][0]}
@@ -122,4 +119,6 @@ def report(names: list[str], times: dict[str, list[float]], drags: dict[str, lis
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.clean", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["mnist-dae", "faces-dae"], metavar="NAME", help="models whose data are cleaned: mnist-dae and faces-dae")
-    sys.exit(0 if measure(parser.parse_args().names) else 1)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    sys.exit(0 if measure(args.names, args.rounds) else 1)

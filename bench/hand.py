@@ -129,7 +129,7 @@ def served(command: list[str], port: int, **variables):
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).read()
                 break
             except OSError:
-                if process.poll() is not None or time.monotonic() - began > 120:
+                if process.poll() is not None or time.monotonic() - began > 300:
                     raise SystemExit(f"{' '.join(command)} did not start.") from None
                 time.sleep(0.05)
         yield Served(process.pid, time.monotonic() - began)
@@ -146,6 +146,7 @@ def free_port() -> int:
 
 def opened(browser, address: str, ready: str) -> tuple[Page, float]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(180_000)  # a busy machine opens pages late, which is no reason not to measure ratios on it
     began = time.monotonic()
     page.goto(address)
     page.wait_for_selector(ready)
