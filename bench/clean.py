@@ -45,7 +45,7 @@ CLEAN = """async ([moves, ways]) => {
 
 DRAGGED = """async (seconds) => {
   const slider = document.querySelector('[data-testid="level"]'), tile = document.querySelector('.lp-cleantile[data-way="noisy"]');
-  let frames = 0, followed = 0, longest = 0, last = 0, k = 0, seen = tile.dataset.of;
+  let frames = -1, followed = 0, longest = 0, last = 0, k = 0, seen = tile.dataset.of;
   const began = performance.now();
   await new Promise((done) => requestAnimationFrame(function frame(now) {
     frames++;
@@ -54,7 +54,7 @@ DRAGGED = """async (seconds) => {
     if (tile.dataset.of !== seen) followed++;
     seen = tile.dataset.of;
     if (performance.now() - began > seconds * 1000) return done();
-    slider.value = 0.5 + 0.4 * Math.sin(++k / 9);
+    slider.value = 0.5 + 0.4 * Math.sin(++k / 9) + 0.02 * (k % 2); // never the same twice
     slider.dispatchEvent(new Event('input', { bubbles: true }));
     requestAnimationFrame(frame);
   }));
