@@ -53,6 +53,7 @@ MADE = {  # key in a row of "generated" or "beside" -> what it says, and how it 
     "neighbours": ("distance to the nearest training picture, by features; that of test pictures is 1", "{:.3f}"),
     "neighbours_pixels": ("the same by pixels, where a blurred picture is near to many", "{:.3f}"),
 }
+ONE_CODE = "Each picture has exactly one code."
 WAYS = {  # row of "generated" or "beside" -> its title; {} are its own settings
     "normal": "N(0, I)", "gaussian": "full Gaussian", "mixture": "mixture of Gaussians", "shortened": "latents x {length:g}",
     "halves": "two halves of the test set", "train": "training pictures", "pca": "PCA-{size}, Gaussian", "pca_mixture": "PCA-{size}, mixture",
@@ -343,8 +344,8 @@ def what(checkpoint: Checkpoint) -> str:
         way = f"It makes {sort} out of {count} random numbers, the latent. No picture can be turned into its latent directly."
     else:
         way = f"It turns {sort} into {count} numbers, the code, and any {count} numbers into a picture. "
-        way += "Each picture has a small cloud of codes, and random codes make new pictures." if family.can("posterior") else \
-            "Each picture has exactly one code."
+        own = "Each picture has a small cloud of codes, and random codes make new pictures." if family.can("posterior") else ONE_CODE
+        way += family.PRIOR or own
     return f"{way}{told}\n\n{kind}"
 
 
@@ -397,7 +398,7 @@ def limits(checkpoint: Checkpoint) -> str:
     elif not family.can("encode"):
         lines.append("* It learned to make pictures that its critic takes for real; nothing made it learn every kind of them. "
                      "What it leaves out shows in recall and in the rarest class above.")
-    elif not (family.can("posterior") or family.can("log_prob")):
+    elif not (family.can("posterior") or family.can("log_prob") or family.PRIOR):
         lines.append("* Nothing in its training asked codes to fill the space evenly: random latents may decode to pictures of nothing.")
     return "\n".join([*lines, *bias, "* Meant for looking, teaching and trying; small nets give simpler pictures than large ones."])
 

@@ -180,7 +180,7 @@ def test_classes_take_turns_in_the_atlas_as_long_as_they_have_pictures():
 def test_an_atlas_of_long_codes_has_fewer_pictures():
     codes = {2: 2000, 8: 1000, 16: 500, 256: 500}
     for size, most in codes.items():
-        subject = SimpleNamespace(codes=torch.zeros(1, size), labels=np.arange(3000) % 10)
+        subject = SimpleNamespace(codes=torch.zeros(1, size), placed=False, labels=np.arange(3000) % 10)
         assert np.bincount(subject.labels[chosen_pictures(subject)]).tolist() == [most // 10] * 10
 
 

@@ -93,7 +93,7 @@ def examine(checkpoint: Checkpoint, train: Images, test: Images, judge: Judge | 
     made, (noise, files) = sheets(subject), of_noise(subject, effort.noisy)
     metrics |= ({"noise": noise} if noise else {}) | ({"cleaning": cleaned} if (cleaned := how_clean(subject, train, effort.cleaned)) else {})
     files |= {f"{name}.npz": npz(content) for name, content in arrays.items()} | {name: content for name, (content, _) in made.items()} | _plots(metrics)
-    if effort.labelled:
+    if effort.labelled and not subject.placed:
         found = directions_of(subject, train, effort.labelled)
         files |= directions_files(found, checkpoint.hash)
         metrics |= {"pushes": pushes_of(subject, found.directions, second)} if second and can_be_pushed(subject.model) else {}
@@ -224,13 +224,15 @@ def _measured(subject: Subject, train: Images, judge: Judge | None, effort: Effo
     samplers, plain = fitted(subject, train), None
     if judge is None:
         metrics["left_out"] = [f"Left out, for want of a classifier of this data set: {', '.join(NEED_CLASSIFIER)}."]
-    else:
+    elif not subject.placed:
         made, plain = generated(subject, judge, samplers, effort.by_steps, effort.longest)
         metrics |= made | {"beside": judge.beside(subject.size)}
     if subject.mapped:
         chosen = chosen_pictures(subject)
         arrays = atlas(subject, chosen)
         metrics["gallery"] = points_of_interest(subject, chosen, arrays["codes"])
+    elif subject.placed:  # of people's faces no code is kept, and there is nothing else to stand on
+        return metrics, {}
     else:
         pixels = painted(subject, torch.from_numpy(latents(SEED, MOST, subject.model.latent_shape)), "atlas") if plain is None else plain.pixels
         labels = labels_of(subject, pixels, plain, train)

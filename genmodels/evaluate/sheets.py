@@ -11,7 +11,7 @@ from ..models import to_pixels
 from ..normal import latents
 from .judge import SEED
 from .samples import STEPS
-from .subject import Subject
+from .subject import Subject, balanced
 
 STYLES = 5  # on the sheet of a conditional model
 MANIFOLD = 2.5  # sigmas to each side on the sheet of a plane
@@ -24,6 +24,8 @@ AGAIN = 8  # made pictures, and what comes back of them through their codes
 def sheets(subject: Subject) -> dict[str, tuple[bytes, str]]:
     """File name -> WebP and alternative text."""
     model, classes = subject.model, len(subject.test.classes)
+    if subject.placed:
+        return {"walks.webp": (_between_codes(subject), "From what the model makes of one test picture to what it makes of another, a walk a row.")}
     many = 64 if model.image_shape[-1] < card.LARGE else 40
     if subject.test.attributes is not None and model.conditions:
         columns, text = 8, "random samples, each told the attributes of a real picture"
@@ -55,6 +57,13 @@ def _walks(subject: Subject) -> bytes:
     ends = torch.from_numpy(latents(SEED, WALKS + 1, subject.model.latent_shape))
     rows = [slerp(a, b, PLACES) for a, b in pairwise(ends)]
     return card.contact_sheet(to_pixels(subject.decode(torch.cat(rows), subject.turns(WALKS * PLACES))), PLACES)
+
+
+def _between_codes(subject: Subject) -> bytes:
+    """Straight WALKS between codes of test pictures, PLACES pictures each."""
+    ends = subject.codes[balanced(subject.labels, WALKS + 1)]
+    shares = torch.linspace(0, 1, PLACES).view(-1, *[1] * (ends.ndim - 1))
+    return card.contact_sheet(to_pixels(subject.decode(torch.cat([a.lerp(b, shares) for a, b in pairwise(ends)]), subject.turns(WALKS * PLACES))), PLACES)
 
 
 def _again(subject: Subject) -> bytes:

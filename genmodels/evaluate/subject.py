@@ -54,9 +54,14 @@ class Subject:
         return self.model.can("encode") and self.short
 
     @property
+    def placed(self) -> bool:
+        """Whether it is looked at through codes of pictures alone, since N(0, I) decodes to nothing that it was taught."""
+        return bool(self.model.PRIOR) and self.model.can("encode")
+
+    @property
     def mapped(self) -> bool:
         """Whether its atlas holds codes of test pictures. Of people's faces it holds random latents instead: those decode to nobody."""
-        return self.coded and self.test.attributes is None
+        return (self.coded or self.placed) and self.test.attributes is None
 
     @cached_property
     def codes(self) -> Tensor:
@@ -113,7 +118,7 @@ def measure(subject: Subject) -> dict:
     metrics: dict = {}
     if subject.model.can("encode"):
         metrics |= _through_codes(subject)
-    if subject.short:
+    if subject.short and not subject.placed:
         z = torch.from_numpy(latents(SEED, PRIOR, subject.model.latent_shape))
         y = subject.turns(PRIOR)
         metrics["effects"] = measures.effects(lambda z: subject.decode(z, y).clamp(-1, 1), z).tolist()
@@ -167,14 +172,14 @@ def _squared_error(a: Tensor, b: Tensor) -> float:
 def _midpoints(subject: Subject) -> dict:
     """How sure the classifier is of pictures halfway between two test pictures: of codes (and conditions), and of pixels.
 
-    Long codes are noise: halfway between two of them means halfway on the great arc, for the mean of two is shorter than any.
+    Long codes that N(0, I) fills are noise: halfway between two of them means halfway on the great arc, for the mean of two is shorter than any.
     """
     random, n = np.random.default_rng(SEED), len(subject.x)
     pairs = STEPWISE if subject.model.can("path") else PAIRS
     a = random.integers(0, n, pairs)
     b = (a + random.integers(1, n, pairs)) % n  # never the same picture twice
     z, y, x = ((t[a] + t[b]) / 2 for t in (subject.codes, subject.y, subject.x))
-    if not subject.short:
+    if not (subject.short or subject.placed):
         length = (subject.codes[a].flatten(1).norm(dim=1) + subject.codes[b].flatten(1).norm(dim=1)) / 2
         z = z * (length / z.flatten(1).norm(dim=1)).view(-1, *[1] * (z.ndim - 1))
     return {"midpoint_certainty": float(subject.seen(subject.decode(z, y)).max(1).mean()),

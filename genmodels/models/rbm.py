@@ -126,7 +126,7 @@ class RBM(LatentModel):
         """What the machine makes up: from the data on, or on from its last dreams, which begin as data."""
         if not self.config.persistent:
             return self._gibbs(v)
-        begun = self.dreams.any()
+        begun = self.dreams.any().bool()
         first = v[torch.arange(self.config.chains, device=v.device) % len(v)]
         dreamt = self._gibbs(torch.where(begun, self.dreams.float(), first))
         if self.training:

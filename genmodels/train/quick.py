@@ -6,7 +6,7 @@ import torch
 from ..checkpoint import Checkpoint, write_whole
 from ..classifier import Classifier
 from ..datasets import Images
-from ..evaluate.atlas import atlas
+from ..evaluate.atlas import atlas, chosen_pictures
 from ..evaluate.samples import LARGEST_FIT
 from ..evaluate.seeded import seeded_atlas
 from ..evaluate.subject import Subject, balanced
@@ -31,7 +31,7 @@ def keep_atlas(checkpoint: Checkpoint, model: Trainable, test: Images, classifie
     some = test.some(torch.from_numpy(balanced(test.labels.cpu().numpy(), SHOWN))).to(torch.device("cpu"))
     subject = Subject(model, some, classifier)
     if subject.mapped:
-        arrays = atlas(subject, np.arange(len(some)))
+        arrays = atlas(subject, chosen_pictures(subject) if subject.placed else np.arange(len(some)))
     elif model.PRIOR or not (labelled := _labelled(subject)):
         return
     else:
