@@ -11,7 +11,7 @@ from genmodels.checkpoint import Checkpoint, find
 FOLDER_BYTES = 1_000_000  # each bundled checkpoint, all its files together
 LARGER = {"mnist-diffusion": 2_000_000, "fashion-diffusion": 2_000_000, "faces-diffusion": 8_000_000, "faces-judge": 2_000_000,
           "faces-classifier": 2_000_000, **dict.fromkeys(("faces-pca", "faces-vae", "faces-gan", "faces-dae", "olivetti-vae"), 6_000_000),
-          **dict.fromkeys(("mnist-sparse", "mnist-contractive", "mnist-stacked"), 500_000)}  # these show one thing each, and smaller nets show it
+          **dict.fromkeys(("mnist-sparse", "mnist-contractive", "mnist-stacked", "mnist-recurrent", "mnist-vq"), 500_000)}  # each shows one thing, small
 ALL_BYTES = 30_000_000
 NEAREST = 0.98  # made pictures are no nearer to training pictures than test pictures are: one, less two standard errors of 0.9 % (bootstrap)
 SCATTER = 1.05  # of the distance of 1,000 pictures: that of one sampler goes up and down by as much from one number of steps to the next
@@ -84,6 +84,10 @@ BARS = (
     Bar("mnist-ae-16d", "mse", "at most", 0.0058, "the same: 0.0071; Pythae's 17 M net after 6 minutes: 0.0148"),
     Bar("mnist-ae-16d", "label_kept", "at least", 0.98, "the same: 97.5 %"),
     Bar("mnist-vae-16d", "nelbo", "at most", 96.5, "the same: 98.8; MLP VAE of 20 dimensions after 10 epochs: 105.2"),
+    Bar("mnist-recurrent", "mse", "at most", 0.0095, "PCA of as many numbers: 0.0255"),
+    Bar("mnist-recurrent", "label_kept", "at least", 0.97),
+    Bar("mnist-vq", "mse", "at most", 0.003, "64 codes, 49 of them a picture: 294 bits"),
+    Bar("mnist-vq", "label_kept", "at least", 0.98),
     Bar("mnist-dae", "cleaning.margin", "at least", 3, "median 14.2 dB, non-local means 12.9, of Gaussian noise of 0.5"),
     Bar("mnist-classifier", "accuracy", "at least", 0.994),
     Bar("fashion-classifier", "accuracy", "at least", 0.92),

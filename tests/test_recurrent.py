@@ -21,7 +21,7 @@ def digits():
 @pytest.fixture(scope="module")
 def trained(digits):
     """A reader of the small digits that has learned for a moment."""
-    model = tiny_model("recurrent", latent_dim=8, hidden=32, writer=32)
+    model = tiny_model("recurrent", latent_dim=8, hidden=32, writer_hidden=32)
     for _ in Trainer(model, digits, Recipe((Stage(steps=400, rate=1e-2),), batch=64, averaging=0, precision="float32")):
         pass
     model.eval().refresh(digits.floats(slice(None)))
@@ -86,7 +86,7 @@ def test_a_step_by_hand_shows_what_is_remembered_on_the_way(digits):
 
 def test_it_learns_drawn_time_series_moment_by_moment():
     series = DATASETS["series"].load("test")
-    model = tiny_model("recurrent", image_shape=(1, 32, 32), along="columns", latent_dim=8, hidden=32, writer=32)
+    model = tiny_model("recurrent", image_shape=(1, 32, 32), along="columns", latent_dim=8, hidden=32, writer_hidden=32)
     losses = [float(progress.losses["loss"]) for progress in
               Trainer(model, series, Recipe((Stage(steps=120, rate=1e-2),), batch=64, averaging=0, precision="float32"))]
     assert np.mean(losses[-10:]) < 0.92 * np.mean(losses[:10])

@@ -33,6 +33,7 @@ class RBM(LatentModel):
     """
 
     Config = Config
+    STAGES = ({"players": ("model",), "steps": 1500, "rate": 3e-3},)
     ABOUT = "Nothing is copied and no error is sent back: pictures get a low energy, and what the machine dreams up by itself a high one."
 
     def __init__(self, config: Config):

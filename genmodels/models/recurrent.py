@@ -15,7 +15,7 @@ class Config:
     image_shape: tuple[int, int, int] = knob((1, 28, 28), "channels, height and width of a picture", 1, 256)
     latent_dim: int = knob(16, "numbers in the code", 1, 1024)
     hidden: int = knob(96, "units of the memory that reads", 4, 1024)
-    writer: int = knob(128, "units of the memory that writes", 4, 1024)
+    writer_hidden: int = knob(128, "units of the memory that writes", 4, 1024)
     along: str = knob("rows", "what it reads one after another; columns are the moments of a drawn time series", choices=("rows", "columns"))
     error: str = knob("squared", "what the loss measures between picture and reconstruction", choices=("squared", "cross-entropy"))
     conditions: tuple[str, ...] = ()
@@ -30,6 +30,7 @@ class Recurrent(LatentModel):
     """What the reader keeps after the last row is all that the writer is given. Codes keep their mean and scale, so that latents look like N(0, I)."""
 
     Config = Config
+    STAGES = ({"players": ("model",), "steps": 2000, "rate": 4e-3},)
     ABOUT = "A picture is read as a sequence, row after row, into one small memory, and written again from that: each row tells a little more of the code."
 
     def __init__(self, config: Config):
@@ -38,9 +39,9 @@ class Recurrent(LatentModel):
         self.latent_shape = (config.latent_dim,)
         self.encoder = nn.LSTM(channels * side, config.hidden)
         self.encoder_head = nn.Linear(config.hidden, config.latent_dim)
-        self.begin = nn.Linear(config.latent_dim, 2 * config.writer)  # the writer's memory before the first row
-        self.decoder = nn.LSTM(config.latent_dim, config.writer)
-        self.decoder_head = nn.Linear(config.writer, channels * side)
+        self.begin = nn.Linear(config.latent_dim, 2 * config.writer_hidden)  # the writer's memory before the first row
+        self.decoder = nn.LSTM(config.latent_dim, config.writer_hidden)
+        self.decoder_head = nn.Linear(config.writer_hidden, channels * side)
         self._start()
         self.register_buffer("mean", torch.zeros(config.latent_dim))
         self.register_buffer("scale", torch.ones(config.latent_dim))

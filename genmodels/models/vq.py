@@ -40,6 +40,7 @@ class VQ(LatentModel):
     Config = Config
     PRIOR = ("A picture of this model is a grid of codes, in which neighbours go together: codes drawn at random make no picture, "
              "so places come from pictures that were encoded and from the walks between them.")
+    STAGES = ({"players": ("model",), "steps": 1500, "rate": 4e-3},)
     ABOUT = "A picture becomes a small grid of codes from a learned codebook, as a text is made of letters: how many codes are used, and how many are dead?"
 
     def __init__(self, config: Config):

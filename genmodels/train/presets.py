@@ -29,6 +29,13 @@ def presets() -> list[dict[str, Any]]:
                 {"DCGAN": _plan("gan", 10_000, rate=1e-3, momentum=0.0, width=8)}, FAKE),
         _preset("ddpm", "DDPM in five minutes", "A small net learns to take a little noise away; done again and again, that makes digits. Samples get clearer every minute.",
                 {"DDPM": _plan("diffusion", 4000, width=8)}),
+        _preset("rows", "Row by row", "A picture is read into one small memory and written again from it: watch how much of the code is known after each row.",
+                {"Recurrent autoencoder": _plan("recurrent", 1500, rate=4e-3, hidden=64, writer_hidden=96)}, "squared error"),
+        _preset("alphabet", "A picture in 49 signs", "Each place of a 7x7 grid takes one of 64 learned codes: watch how many of them come into use.",
+                {"VQ": _plan("vq", 1000, rate=4e-3, width=12)}, "perplexity, codes"),
+        _preset("dreams", "What a machine dreams", "One machine dreams a moment from each picture, the other on and on: each hidden unit becomes a filter.",
+                {"Dreams begin at the data": _plan("rbm", 1500, rate=3e-3), "Dreams go on": _plan("rbm", 1500, rate=3e-3, persistent=True)},
+                "pseudo-likelihood, nats per pixel"),
     ]
 
 
