@@ -106,7 +106,7 @@ def run(asked: Settings, in_class: bool) -> int:
     place = Place(asked.space, asked.data.is_relative_to(STORAGE), asked.model if on_the_hub else "")
     blocks = page(engine, FIRST if on_the_hub else asked.model, asked.title, asked.tabs, place)
     train = TrainRoad(service, engine, asked.pictures)
-    hub = ShelfRoad(shelf, engine, classroom=in_class, sign_in=asked.sign_in, trained=train.trained_by)
+    hub = ShelfRoad(shelf, engine, classroom=in_class, sign_in=asked.sign_in, trained=service.models)
     roads = {"hub": hub, "train": train, "take": Taking(engine), "directions": Workshop(engine), "own": (own := Intake(engine)), "clean": Cleaning(engine),
              "neighbours": Neighbours(engine, asked.pictures), "path": PathRoad(engine), "noise": NoiseRoad(engine)}
     on_stop = [hub.close, own.close, train.close]

@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,10 +63,6 @@ class TrainRoad:
         self.own.close()
         self.service.close()
 
-    def trained_by(self, owner: str) -> list[str]:
-        """The names of this visitor's runs that have a model."""
-        return [row["name"] for row in self.service.rows(owner) if row["checkpoint"]]
-
     async def talk(self, socket: WebSocket, parts: list[str]) -> None:
         await socket.close(1008)
 
@@ -122,7 +119,7 @@ class TrainRoad:
     def _models(self, names: list[str], owner: str | None) -> dict[str, Any]:
         """The models of one's own runs, and those among `names` that one may use; what is neither is left out without a word."""
         self.engine.rescan()  # what has just been paused has other weights than before
-        own = self.trained_by(owner) if owner else []
+        own = self.service.models(owner) if owner else []
         found = []
         for name in dict.fromkeys([*own, *filter(self.engine.is_run, names)]):
             try:
@@ -165,7 +162,7 @@ class TrainRoad:
     async def _by_hand(self, request: Request, name: str, sent: dict[str, Any]) -> dict[str, Any]:
         """What a step by hand showed: its quantities with their shapes, and their numbers (uint8 or float32) in base64."""
         found = await self._long(request, self.service.hand, name, owner_of(request), *by_hand(sent))
-        return found | {"quantities": [_quantity(one) for one in found["quantities"]]}
+        return finite({key: value for key, value in found.items() if key != "quantities"}) | {"quantities": [_quantity(one) for one in found["quantities"]]}
 
     # Take away
 
@@ -215,6 +212,13 @@ def _quantity(one: dict[str, Any]) -> dict[str, Any]:
     values: np.ndarray = one["values"]
     data = np.ascontiguousarray(values, "u1" if one["kind"] == "picture" else "<f4").tobytes()
     return {key: value for key, value in one.items() if key != "values"} | {"shape": list(values.shape), "data": b64encode(data).decode()}
+
+
+def finite(value: Any) -> Any:
+    """The same with None for every number that is none: JSON has no word for it."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _json(value: Any) -> JSONResponse:
