@@ -164,7 +164,7 @@ function pictures(canvas, values, shape, picked) {
   const [across, down] = gridOf(shape[0]);
   mosaic(canvas, Array.from({ length: shape[0] }, (_, index) => ({ bytes: values, index })), shape, across);
   const [width, height] = [canvas.width / across, canvas.height / down], pencil = canvas.getContext("2d");
-  Object.assign(pencil, { strokeStyle: getComputedStyle(canvas).getPropertyValue("--lp-c1"), lineWidth: Math.max(1, shape[1] / 14) });
+  Object.assign(pencil, { strokeStyle: getComputedStyle(canvas).getPropertyValue("--lp-c1"), lineWidth: Math.max(1, width / 14) });
   pencil.strokeRect(picked % across * width + 0.5, Math.floor(picked / across) * height + 0.5, width - 1.5, height - 1.5);
 }
 

@@ -3,17 +3,18 @@
 import { make } from "./dom.js";
 import { stepText } from "./trainscales.js";
 
-const SIDE = 4, GAP = 1; // pictures in a row of samples; pixels between two
+const SIDE = 4, GAP = 1, TINY = 32; // pictures in a row of samples; pixels between two, and of a side that is about wide enough beside that
 
-/** Pictures on a canvas, one pixel each as it is. @param {HTMLCanvasElement} canvas @param {(Uint8Array|null)[]} rows of pictures, each [N, H, W, C] @param {number[]} shape [N, H, W, C] @param {number} across pictures in a row */
+/** Pictures on a canvas, each pixel as it is; those of tiny pictures as squares, beside which the gaps stay thin. @param {HTMLCanvasElement} canvas @param {{bytes: Uint8Array, index: number}[]} pictures number `index` of bytes [N, H, W, C] @param {number[]} shape [N, H, W, C] @param {number} across pictures in a row */
 export function mosaic(canvas, pictures, [, height, width, channels], across) {
-  const count = pictures.length, down = Math.ceil(count / across), [wide, high] = [across * (width + GAP) - GAP, down * (height + GAP) - GAP];
+  const by = Math.max(1, Math.round(TINY / width)), down = Math.ceil(pictures.length / across), [wide, high] = [across * (by * width + GAP) - GAP, down * (by * height + GAP) - GAP];
   if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
   const context = canvas.getContext("2d"), image = context.createImageData(wide, high), size = height * width * channels, green = channels === 3 ? 1 : 0;
   pictures.forEach(({ bytes, index }, k) => {
-    const left = k % across * (width + GAP), top = Math.floor(k / across) * (height + GAP);
-    for (let row = 0, from = index * size; row < height; row++) {
-      for (let column = 0, to = 4 * ((top + row) * wide + left); column < width; column++, from += channels, to += 4) {
+    const left = k % across * (by * width + GAP), top = Math.floor(k / across) * (by * height + GAP);
+    for (let row = 0; row < by * height; row++) {
+      for (let column = 0, to = 4 * ((top + row) * wide + left); column < by * width; column++, to += 4) {
+        const from = index * size + (Math.floor(row / by) * width + Math.floor(column / by)) * channels;
         image.data[to] = bytes[from];
         image.data[to + 1] = bytes[from + green];
         image.data[to + 2] = bytes[from + 2 * green];
@@ -51,7 +52,7 @@ function difference(a, b, from, size) {
   return Math.sqrt(sum / size);
 }
 
-/** @param {(index: number|null) => void} onPoint which original the hand is on @returns {{element: HTMLElement, show: Function, able: boolean}} */
+/** @param {(index: number|null) => void} onPoint which original the hand is on @returns {{element: HTMLElement, show: Function}} */
 export function createPairs(onPoint) {
   const canvas = make("canvas", { class: "lp-runpictures", role: "img", "data-testid": "run-pairs", "aria-label": "No reconstructions yet" }), words = make("p", { class: "lp-fact" });
   const element = make("section", { class: "lp-card lp-runcard lp-pairscard" }, make("h2", {}, "Originals, and what comes of their codes"), make("div", { class: "lp-runbox" }, canvas), words);
