@@ -13,7 +13,7 @@ def presets() -> list[dict[str, Any]]:
     """
     return [
         _preset("linear", "Linear = PCA", "A linear autoencoder finds the plane of PCA by itself: watch the angle between the two fall below 5 degrees.",
-                {"Linear autoencoder": _plan("autoencoder", 3000, net="linear", latent_dim=2)}, ANGLE),
+                {"Linear autoencoder": _plan("autoencoder", 1500, rate=3e-2, net="linear", latent_dim=2)}, ANGLE),
         _preset("size", "Too small, too big", "Two numbers keep the digit and lose its style; with more numbers than pixels everything is copied and nothing is learned.",
                 {"2 numbers": _plan("autoencoder", 2500, net="mlp", latent_dim=2), "1,000 numbers": _plan("autoencoder", 2500, net="mlp", latent_dim=1000)}),
         _preset("sample", "Sample from AE and from VAE", "Random codes: of the autoencoder's most are no digits, for nothing asked its codes to fill the space; the VAE's was asked.",
