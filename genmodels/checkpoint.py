@@ -51,7 +51,7 @@ class BadCheckpoint(ValueError):
     """A folder that is not a checkpoint this program can trust; the message says why in one sentence."""
 
 
-class _Undrawn(TorchFunctionMode):
+class Undrawn(TorchFunctionMode):
     """Leaves first weights undrawn: on the device "meta" the first random number costs seconds, for it imports sympy."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -204,7 +204,7 @@ class Checkpoint:
 
     def _built(self) -> Trainable:
         """The model as a checkpoint holds it; what is drawn at first is written over."""
-        with _Undrawn():
+        with Undrawn():
             model = self.family(self.config)
         model.let_go()
         return model

@@ -7,7 +7,7 @@ const PICTURES = "image/png,image/jpeg,image/webp,image/gif,image/bmp,.zip,.npz,
 
 /**
  * @param {ReturnType<import("./trainroad.js").createRoad>} road @param {(id: string) => void} onBrought the data set that is to be learned from
- * @returns {{element: HTMLElement, opener: HTMLElement, ofHub: (name: string) => import("./trainplan.js").Data}}
+ * @returns {{element: HTMLElement, says: HTMLElement, opener: HTMLElement, show: (data: import("./trainplan.js").Data) => void, ofHub: (name: string) => import("./trainplan.js").Data}}
  */
 export function createBring(road, onBrought) {
   const file = make("input", { type: "file", accept: PICTURES, multiple: true, hidden: true, "data-testid": "train-file", onchange: () => { bring([...file.files]); file.value = ""; } });
@@ -16,9 +16,9 @@ export function createBring(road, onBrought) {
   const name = make("input", { type: "text", class: "lp-text", placeholder: "owner/name", "aria-label": "A data set on the Hugging Face Hub", spellcheck: false, autocapitalize: "off", autocomplete: "off", maxLength: 200, "data-testid": "train-hub",
     onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); hub(); } } });
   const element = make("div", { class: "lp-bring", id: "lp-bring", hidden: true }, zone, file,
-    make("div", { class: "lp-bringhub" }, make("small", {}, "or a data set on the Hugging Face Hub"), name, make("button", { class: "lp-button", type: "button", onclick: hub }, "Use it")), says);
+    make("div", { class: "lp-bringhub" }, make("small", {}, "or a data set on the Hugging Face Hub"), name, make("button", { class: "lp-button", type: "button", onclick: hub }, "Use it")));
   const opener = make("button", { class: "lp-chip lp-bringopen", type: "button", "data-key": "own", "aria-expanded": "false", "aria-controls": "lp-bring", "data-testid": "train-own", onclick: () => open(element.hidden) }, "Own pictures …");
-  let coming = null;
+  let coming = null, shown = "";
 
   function open(yes) {
     element.hidden = !yes;
@@ -45,13 +45,21 @@ export function createBring(road, onBrought) {
       const [one] = files, packed = files.length === 1 && /\.(zip|npz)$/i.test(one.name), { zipOf } = packed ? {} : await import("./trainzip.js");
       const found = await road.bring(packed ? one : await zipOf(files), one.name.replace(/\.\w+$/, "").slice(0, 60), mine.signal);
       if (coming !== mine) return;
-      says.className = "lp-bringsays";
-      says.replaceChildren(make("ul", {}, ...(found.account ?? []).map((sentence) => make("li", {}, sentence))),
-        make("button", { class: "lp-quiet", type: "button", onclick: () => forget(found.id) }, "Take them away again"));
+      open(false);
       onBrought(found.id);
     } catch (error) {
       if (coming === mine && error.name !== "AbortError") tell(error.message, "problem");
     }
+  }
+
+  /** What was found in the pictures that are learned from, where they are one's own, and how to take them away again. */
+  function show({ id, own, account = [] }) {
+    if (shown === (own ? id : "")) return;
+    shown = own ? id : "";
+    if (!own) return says.querySelector("ul") && tell("");
+    says.className = "lp-bringsays";
+    says.replaceChildren(make("ul", {}, ...account.map((sentence) => make("li", {}, sentence))),
+      make("button", { class: "lp-quiet", type: "button", title: "Models that have learned from them stay", onclick: () => forget(id) }, "Take these pictures away again"));
   }
 
   async function forget(id) {
@@ -69,7 +77,7 @@ export function createBring(road, onBrought) {
   zone.addEventListener("drop", (event) => bring([...event.dataTransfer.files]));
 
   return {
-    element, opener,
+    element, says, opener, show,
     /** What the form knows of a data set on the Hub before anybody has looked at it. */
     ofHub: (id) => ({ id, title: id, terms: "its terms are on its page on the Hub", image_shape: [3, 32, 32], classes: [], ready: true }),
   };

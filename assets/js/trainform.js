@@ -7,7 +7,7 @@ import { SIZES, askedFor, called, isReady, planOf, shortFamily, titleOf, withKno
 import { choose, chosen, onChange } from "./store.js";
 
 const PARTS = { model: "The model", stage: "How it learns", recipe: "The training" };
-const PAUSE = 350, MINE = ["learn", "kin", "size", "knobs", "tab"]; // milliseconds that a hand may still turn a knob before it is measured
+const AGAIN = 8000, PAUSE = 350, MINE = ["learn", "kin", "size", "knobs", "tab"]; // milliseconds until it is measured again where it could not be, and that a hand may still turn a knob before it is
 /** How many others take turns with this visitor, who is counted where something of theirs goes on. */
 const othersOf = ({ sharing, ahead }) => Math.max(0, sharing - (ahead > 0 ? 1 : 0));
 const lower = (text) => (/^[A-Z][a-z]/.test(text) ? text[0].toLowerCase() + text.slice(1) : text);
@@ -38,8 +38,8 @@ export function createForm(road, onBegun) {
   const settings = make("details", { class: "lp-trainall", "data-testid": "train-all" }, summary, make("div", { class: "lp-row lp-trainreset" }, reset), groups);
   const bring = createBring(road, (id) => { choose({ learn: id, knobs: "" }, false); reload(); });
   const element = make("form", { class: "lp-card lp-trainform", "aria-label": "Train a model", novalidate: "", onsubmit: (event) => { event.preventDefault(); begin(); } },
-    make("h2", {}, "Train a model"), from,
-    make("div", { class: "lp-trainstep" }, make("span", { class: "lp-trainlabel" }, "Learn from"), sets, bring.element, terms),
+    make("h2", { class: "lp-aloud" }, "Train a model"), from,
+    make("div", { class: "lp-trainstep" }, make("span", { class: "lp-trainlabel" }, "Learn from"), sets, bring.element, bring.says, terms),
     make("div", { class: "lp-trainstep" }, make("label", { class: "lp-trainlabel", for: "lp-trainfamily" }, "What learns"), family, about),
     make("div", { class: "lp-trainstep lp-trainsizes" }, make("span", { class: "lp-trainlabel" }, "Size"), sizes),
     estimate, button, problem, settings);
@@ -65,6 +65,7 @@ export function createForm(road, onBegun) {
     terms.title = data.terms;
     setOptions(family, form.families.map(({ id, title }) => [id, title]), kind.id);
     about.textContent = kind.about;
+    bring.show(data);
     refill(sizes, Object.entries(SIZES).map(([key, text]) => radio(key, text, key === size, "", () => choose({ size: key, knobs: "" }, false), "lp-set")));
     drawFields();
     drawButton();
@@ -135,6 +136,7 @@ export function createForm(road, onBegun) {
       estimate.title = "";
       estimate.classList.remove("busy");
       estimate.classList.add("bad");
+      waiting = setTimeout(() => { measured = ""; if (chosen().tab === "train") measureSoon(); }, AGAIN); // a server that is busy now is not so for ever
     }
   }
 

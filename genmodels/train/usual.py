@@ -1,13 +1,22 @@
-"""How a family is usually trained: the stages that a form begins with."""
+"""How a family is usually trained: who learns in it, and the stages that a form begins with."""
 
+from functools import cache
 from typing import Any
 
 import torch
 
+from ..checkpoint import Undrawn
 from ..models import Trainable
 
 STEPS = 3000  # enough for a small net on digits to show what it is about
 RATE = 2e-3
+
+
+@cache
+def players(family: type[Trainable]) -> tuple[str, ...]:
+    """Who learns in a family, as it is by default."""
+    with torch.device("meta"), Undrawn():
+        return tuple(family(family.Config()).players())
 
 
 def usual(family: type[Trainable]) -> list[dict[str, Any]]:
@@ -17,7 +26,5 @@ def usual(family: type[Trainable]) -> list[dict[str, Any]]:
     """
     if said := getattr(family, "STAGES", None):
         return [{"rate": RATE, **stage} for stage in said]
-    with torch.device("meta"):
-        players = list(family(family.Config()).players())
-    game = {"momentum": 0.0, "rate": RATE / 2} if "critic" in players else {"rate": RATE}
-    return [{"players": players, "steps": STEPS, **game}]
+    game = {"momentum": 0.0, "rate": RATE / 2} if "critic" in players(family) else {"rate": RATE}
+    return [{"players": list(players(family)), "steps": STEPS, **game}]

@@ -7,8 +7,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_origin
 
-import torch
-
 from ...datasets import DATASETS, is_fetched, ready
 from ...models import MODELS
 from ...train import caps
@@ -16,7 +14,7 @@ from ...train.presets import presets
 from ...train.recipe import Recipe, Stage
 from ...train.runs import LONGEST_TITLE
 from ...train.sizes import SIZES, sizes
-from ...train.usual import usual
+from ...train.usual import players, usual
 from ...train.worker import FACTORS
 from .catalogue import FAMILIES, title
 
@@ -62,9 +60,7 @@ def _kind(kind: Any, choices: tuple | None) -> str:
 def _family(name: str) -> dict[str, Any]:
     """What is asked of a family, who learns in it as it is by default, and the stages in which it usually does."""
     model = MODELS[name]
-    with torch.device("meta"):
-        players = list(model(model.Config()).players())
-    return {"id": name, "title": FAMILIES.get(name, title(name)), "about": model.ABOUT, "fields": drawn(model.Config), "players": players,
+    return {"id": name, "title": FAMILIES.get(name, title(name)), "about": model.ABOUT, "fields": drawn(model.Config), "players": list(players(model)),
             "stages": usual(model)}
 
 

@@ -56,6 +56,7 @@ class TrainRoad:
         self.service, self.engine, self.data = service, engine, data
         self.waiting, self.long = Waiting(), Waiting(each=LONG_EACH, most=LONG_ALL)
         self.threads, self.own = ThreadPoolExecutor(THREADS, "trainings"), OwnData(service.own)
+        self.threads.submit(form, data, "", [])  # what it finds out about the families is kept: no page waits for it
 
     def close(self) -> None:
         """Let go of what waits here, and have all that is trained saved."""
