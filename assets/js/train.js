@@ -82,10 +82,10 @@ class Train {
     say("The training and its model are deleted.");
   }
 
-  /** The run that is open: the address's, else the newest that goes on, else the newest. @returns {import("./trainroad.js").Row|null} */
+  /** The run that is open: the address's, else the one that learns, else the newest. @returns {import("./trainroad.js").Row|null} */
   current() {
     const rows = [...(this.road.runs() ?? [])].sort((a, b) => b.created - a.created), { run } = chosen();
-    return rows.find(({ name }) => name === run) ?? (run ? null : rows.find(isGoingOn) ?? rows[0] ?? null);
+    return rows.find(({ name }) => name === run) ?? (run ? null : rows.find(({ state }) => state === "running") ?? rows.find(isGoingOn) ?? rows[0] ?? null);
   }
 
   draw() {

@@ -25,10 +25,8 @@ export function createPresets(road, onBegun) {
   row.addEventListener("scroll", ends, { passive: true });
   new ResizeObserver(ends).observe(row);
 
-  /** Why a preset cannot begin here; "" if it can. */
+  /** Why a preset can never begin here; "" if it can. */
   function lacking({ runs }) {
-    const may = road.may();
-    if (may !== true) return may;
     for (const { plan } of runs) {
       const data = form.datasets.find(({ id }) => id === plan.dataset);
       if (!data || !isReady(data)) return data?.ready ?? `The data set ${plan.dataset} is not here.`;
@@ -38,7 +36,7 @@ export function createPresets(road, onBegun) {
 
   function card(preset) {
     const { id, title, watch, runs } = preset, why = lacking(preset);
-    const button = make("button", { class: "lp-preset", "data-preset": id, "aria-disabled": String(!!why), title: why, onclick: () => (why ? say(why) : begin(preset, button)) },
+    const button = make("button", { class: "lp-preset", "data-preset": id, "aria-disabled": String(!!why), title: why, onclick: () => { const no = why || (road.may() !== true && road.may()); if (no) say(no); else begin(preset, button); } },
       make("b", {}, title), make("span", { class: "lp-presetwatch" }, watch), make("span", { class: "lp-presetfoot" }, why ? "Not here" : runs.length > 1 ? `${runs.length} trainings` : "1 training"));
     return button;
   }
@@ -62,13 +60,12 @@ export function createPresets(road, onBegun) {
 
   let drawn = "";
   function draw() {
-    const now = JSON.stringify([form?.presets, form?.datasets.map(({ id, ready }) => [id, ready]), road.may()]);
+    const now = JSON.stringify([form?.presets, form?.datasets.map(({ id, ready }) => [id, ready])]);
     if (!form || now === drawn) return;
     drawn = now;
     element.hidden = !form.presets.length;
     row.replaceChildren(...form.presets.map(card));
     ends();
   }
-  road.listen(draw);
   return { element, show: (next) => { form = next; draw(); } };
 }
