@@ -102,7 +102,13 @@ export function createOwned(road, { onFork, onGone }) {
         press("Python", "A few lines that load it and draw samples", python), press("Close", "", done), code, copy];
     },
     delete() {
-      const go = () => attempt(async () => { const { name } = row; await road.remove(name); asking = ""; onGone(name); });
+      const go = () => attempt(async () => {
+        const { name } = row, mine = modelNamed(name), other = mine && chosen().model === name && besideOf(mine);
+        if (other) take(other); // before it is gone: nobody asks it for pictures meanwhile
+        await road.remove(name);
+        asking = "";
+        onGone(name);
+      });
       const keep = press("Keep", "", done);
       keep.dataset.first = "";
       return [make("span", {}, `Delete ${row.title || "it"} with its model and its history? Nothing brings it back.`), press("Delete", "", go, "lp-button danger"), keep];

@@ -163,7 +163,9 @@ export function createRoad() {
     remove: async (name) => {
       await request("DELETE", at(name));
       turn += 1;
-      if (rows) became(rows.filter((one) => one.name !== name));
+      rows = rows?.filter((one) => one.name !== name) ?? null;
+      tell();
+      await reloadCatalogue().catch(() => {}); // nobody asks for pictures of what is gone
       follow();
     },
     /** One training step by hand. @param {{players: string[], rate?: number}} values @returns {Promise<Object>} see the road: quantities, parts, update, after, step */
