@@ -7,10 +7,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
+from starlette.middleware import Middleware
 
+from genmodels.engine import Engine
+from genmodels.train.worker import Service
+from genmodels.ui import page as whole_page
+from genmodels.ui.live.routes import LiveRoutes
+from genmodels.ui.live.training import TrainRoad, open_to_asker
+from genmodels.ui.serve import launch
 from genmodels.ui.theme import ASSETS, look
 
 from .conftest import watched
+from .training_kit import PATIENCE, plan
 
 PLACE = "http://run.test"
 ROAD = (Path(__file__).parent / "run_stand_in.js").read_text(encoding="utf-8")
@@ -245,3 +253,37 @@ def test_the_history_is_saved_as_an_animation(open_run, tmp_path):
     with Image.open(tmp_path / "run.gif") as picture:
         assert picture.n_frames == 5 and picture.size == (708, 374)
     assert got.value.suggested_filename == "A-made-up-run.gif"
+
+
+@pytest.fixture
+def trains(made, tmp_path, browser):
+    """The whole page over a real training process, opened at a training of tiny digits."""
+    service = Service(tmp_path / "data" / "runs", device="cpu")
+    engine = Engine(made, device="cpu", cache=tmp_path / "cache", runs=service.folder, may=open_to_asker(service))
+    road = TrainRoad(service, engine)
+    running = launch(whole_page(engine, "vae"), port=0, data_dir=tmp_path / "data", look=look(),
+                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads={"train": road})])
+    begin = "async (plan) => (await (await fetch('/live/train/start', { method: 'POST', body: JSON.stringify({ plan }) })).json()).name"
+
+    def show(said: dict):
+        page = open_page(f"{running.url}?tab=train")
+        page.set_default_timeout(1000 * PATIENCE)
+        page.wait_for_selector('[data-testid="train-page"]')
+        page.goto(f"{running.url}?tab=train&run={page.evaluate(begin, said)}")
+        return page
+
+    with watched(browser) as open_page:
+        yield show
+    running.close()
+    road.close()
+    engine.close()
+
+
+def test_a_real_training_is_watched_and_paused_in_the_whole_page(trains):
+    page = trains(plan(steps=200_000))
+    page.wait_for_selector('[data-testid="run"][data-state="running"]')
+    page.wait_for_function("+document.querySelector('[data-testid=run-time]').max > 100")
+    assert re.search(r"loss \d", aloud(page, "run-losses")) and "pictures that the model makes" in aloud(page, "run-samples")
+    page.click('[data-testid="run-pause"]')
+    page.wait_for_selector('[data-testid="run"][data-state="paused"]')
+    assert page.is_enabled('[data-testid="hand-model"]') and page.is_visible('[data-testid="run-resume"]')

@@ -150,7 +150,7 @@ function partsOf(parts, player) {
 const playerLoss = (name) => `Loss of the ${playerName(name.replace(/ loss$/, ""))}`;
 
 /** So many digits that a single step shows. */
-const precise = (value) => String(+value.toPrecision(5)).replace("-", "−");
+const precise = (value) => (Number.isFinite(value) ? String(+value.toPrecision(5)).replace("-", "−") : "–");
 const gridOf = (count) => [Math.min(4, count), Math.ceil(count / Math.min(4, count))];
 
 /** [N, H, W, C], whichever way it came. */
