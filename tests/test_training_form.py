@@ -9,10 +9,12 @@ import torch
 from genmodels.datasets import DATASETS
 from genmodels.knobs import knob
 from genmodels.models import MODELS
+from genmodels.train import caps
 from genmodels.train.caps import MOST_PARAMETERS, MOST_STEPS, PER_OWNER
+from genmodels.train.presets import SHAPES, presets
 from genmodels.train.recipe import Recipe, Stage, plan_from
 from genmodels.train.sizes import SIZES, sizes
-from genmodels.ui.live.trainform import drawn, form, presets
+from genmodels.ui.live.trainform import drawn, form
 
 LEARNS = [name for name, model in MODELS.items() if model.learns()]
 
@@ -107,12 +109,28 @@ def test_the_stages_of_a_stack_are_one_for_each_layer_and_one_for_all(said):
     assert plan_from(plan).recipe.steps == sum(stage["steps"] for stage in stages)
 
 
-def test_presets_are_whole_and_can_be_asked_for(said):
-    assert said["presets"] == json.loads(json.dumps(presets()))
-    for preset in said["presets"]:
+@pytest.mark.parametrize("data", SHAPES)
+def test_presets_are_whole_and_can_be_asked_for(data):
+    for preset in presets(data):
         assert preset["id"] and preset["title"] and preset["watch"].endswith(".") and isinstance(preset["readout"], str) and preset["runs"]
         for run in preset["runs"]:
-            assert run["title"] and plan_from(run["plan"]).recipe.steps <= MOST_STEPS
+            plan = caps.checked(plan_from(json.loads(json.dumps(run["plan"]))), "cpu")
+            assert run["title"] and plan.dataset == data and {player for stage in plan.recipe.stages for player in stage.players}
+
+
+@pytest.mark.parametrize("preset", presets("digits"), ids=lambda preset: preset["id"])
+def test_the_number_that_a_preset_shows_is_one_that_its_models_tell(preset):
+    for run in preset["runs"] if preset["readout"] else ():
+        plan = plan_from(json.loads(json.dumps(run["plan"])))
+        told = MODELS[plan.family](plan.model).eval().readout(torch.rand(20, 1, 8, 8) * 2 - 1)
+        assert preset["readout"] in told, list(told)
+
+
+def test_presets_learn_from_mnist_where_it_is_and_from_the_small_digits_elsewhere(said, tmp_path):
+    assert said["presets"] == json.loads(json.dumps(presets("digits")))
+    (tmp_path / "mnist.npz").touch()
+    assert form(tmp_path, "CPU")["presets"] == presets("mnist")
+    assert [one["id"] for one in presets("mnist")] == [one["id"] for one in presets("digits")]
 
 
 def test_what_is_allowed_is_said(said):

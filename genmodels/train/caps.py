@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from ..checkpoint import FAMILIES
 from ..models import Trainable
@@ -67,7 +68,21 @@ def work_per_picture(model: Trainable) -> float:
     """Floating-point operations of an update of all players for each picture of the batch, counted while two go through."""
     x = torch.zeros(2, *model.image_shape)
     y = torch.zeros(2, len(model.labels)) if model.labels else None
-    with FlopCounterMode(display=False) as counter:
+    with _Operations() as counted:
         for player in model.players():
             model.loss(x, y, player)["loss"].backward()
-    return counter.get_total_flops() / len(x)
+    return counted.total / len(x)
+
+
+class _Operations(TorchDispatchMode):
+    """Adds up the floating-point operations of what is computed inside. torch's own FlopCounterMode cannot take losses with gradients inside, such as R1."""
+
+    def __init__(self):
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        found = operation(*args, **(kwargs or {}))
+        if count := flop_registry.get(operation._overloadpacket):
+            self.total += count(*args, **(kwargs or {}), out_val=found)
+        return found

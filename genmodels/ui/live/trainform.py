@@ -29,7 +29,7 @@ def form(data: Path | None, device: str, own: Sequence[dict[str, Any]] = ()) -> 
     families = {name: model for name, model in MODELS.items() if model.learns()}
     return {"families": [_family(name) for name in sorted(families, key=_place)],
             "datasets": [*(_dataset(name, one, data) for name, one in DATASETS.items()), *own], "stage": drawn(Stage),
-            "recipe": drawn(Recipe), "presets": presets(), "device": device, "most": MOST,
+            "recipe": drawn(Recipe), "presets": presets("digits" if ready(DATASETS["mnist"], data) else "mnist"), "device": device, "most": MOST,
             "sizes": {size: {name: sizes(model)[size] for name, model in families.items()} for size in SIZES}}
 
 
