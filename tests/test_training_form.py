@@ -11,6 +11,8 @@ from genmodels.knobs import knob
 from genmodels.models import MODELS
 from genmodels.train import caps
 from genmodels.train.caps import MOST_PARAMETERS, MOST_STEPS, PER_OWNER
+from genmodels.train.loop import Trainer
+from genmodels.train.measuring import noise
 from genmodels.train.presets import SHAPES, presets
 from genmodels.train.recipe import Recipe, Stage, plan_from
 from genmodels.train.sizes import SIZES, sizes
@@ -122,8 +124,19 @@ def test_presets_are_whole_and_can_be_asked_for(data):
 def test_the_number_that_a_preset_shows_is_one_that_its_models_tell(preset):
     for run in preset["runs"] if preset["readout"] else ():
         plan = plan_from(json.loads(json.dumps(run["plan"])))
-        told = MODELS[plan.family](plan.model).eval().readout(torch.rand(20, 1, 8, 8) * 2 - 1)
+        images = noise(plan.model.image_shape, tuple("0123456789"), 200)
+        trainer = Trainer(MODELS[plan.family](plan.model), images, plan.recipe)
+        next(iter(trainer))
+        told = trainer.snapshot().readout(images.floats(slice(0, 50)))
         assert preset["readout"] in told, list(told)
+
+
+def test_what_a_step_takes_can_be_told_also_where_a_penalty_comes_and_goes():
+    game, found = MODELS["gan"](MODELS["gan"].Config(image_shape=(1, 8, 8), width=4)), []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        found.append(caps.work_per_picture(game))
+    assert len(set(found)) == 2 and min(found) > 0  # without R1, and with it
 
 
 def test_presets_learn_from_mnist_where_it_is_and_from_the_small_digits_elsewhere(said, tmp_path):
