@@ -19,7 +19,7 @@ def presets(data: str = "mnist") -> list[dict[str, Any]]:
     return [
         _preset("linear", "Linear = PCA",
                 "A linear autoencoder finds the plane of PCA by itself: watch the angle between the two fall below 5 degrees.",
-                {"Linear autoencoder": plan("autoencoder", 1000, 3e-2, net="linear", latent_dim=2)}, ANGLE),
+                {"Linear autoencoder": plan("autoencoder", 1500, 3e-2, net="linear", latent_dim=2)}, ANGLE),
         _preset("size", "Too small, too big",
                 "Two numbers keep the digit and lose its style; with more numbers than pixels everything is copied and nothing is learned.",
                 {"2 numbers": plan("autoencoder", 1500, net="mlp", latent_dim=2),
@@ -57,7 +57,7 @@ def presets(data: str = "mnist") -> list[dict[str, Any]]:
                                            sizes=(48, 24, 8) if small else (96, 48, 16))}),
         _preset("recurrent", "Row by row",
                 "It reads a picture row by row into a memory and writes it out again: watch how much of the code is known after each row.",
-                {"Recurrent": plan("recurrent", 1500, 4e-3, latent_dim=16, hidden=80, writer=112)}),
+                {"Recurrent": plan("recurrent", 1500, 4e-3, latent_dim=16, hidden=64, writer_hidden=96)}),
         _preset("vq", "A codebook",
                 "Every place of a picture is one of 64 codes. Where codes that nobody uses begin anew, more of them are in use: watch the perplexity.",
                 {"Codes begin anew": plan("vq", 600, 4e-3, codes=64, code_dim=4, width=12, halvings=1 if small else 2),
@@ -65,7 +65,8 @@ def presets(data: str = "mnist") -> list[dict[str, Any]]:
                 "perplexity, codes"),
         _preset("rbm", "A Boltzmann machine",
                 "It learns by telling pictures from its own dreams: watch the dreams become digits, and the pseudo-likelihood rise.",
-                {"Contrastive divergence": plan("rbm", 2000, 5e-3, hidden=64 if small else 128)}, "pseudo-likelihood, nats per pixel"),
+                {"Dreams begin at the data": plan("rbm", 1500, 3e-3, hidden=64 if small else 128),
+                 "Dreams go on": plan("rbm", 1500, 3e-3, hidden=64 if small else 128, persistent=True)}, "pseudo-likelihood, nats per pixel"),
     ]
 
 
