@@ -89,10 +89,12 @@ def press(page, text: str) -> None:
 
 def gone(page) -> None:
     """Delete the open run, so that the next test finds room, once no tab asks for its pictures any more."""
+    before = page.locator(".lp-trainlist li").count()
     page.wait_for_load_state("networkidle")
     press(page, "Delete")
     page.locator('[data-asks="delete"]').get_by_role("button", name="Delete").click()
-    page.get_by_text("The training and its model are deleted.").wait_for()
+    page.wait_for_function("(before) => document.querySelectorAll('.lp-trainlist li').length < before", arg=before)
+    page.get_by_text("The training and its model are deleted.").first.wait_for()
 
 
 def test_a_newcomer_is_told_what_to_press_and_how_long_it_will_take(come):
@@ -162,6 +164,7 @@ def test_a_training_is_private_until_its_link_is_shared(come, served):
     guest = come(f"model={name}")
     guest.wait_for_selector('[data-testid=latent-picture]:not([data-ms="0"])')
     assert f"model={name}" in guest.url and "Shared with you" in guest.locator(".lp-about").text_content()
+    guest.close()  # or it would go on asking for pictures
     page.get_by_role("button", name="Share no more").click()
     page.locator(OWNED).get_by_role("button", name="Share …", exact=True).wait_for()
     late = come(f"model={name}")

@@ -38,7 +38,7 @@ export const fileUrl = (name, file) => liveUrl(`train/${at(name, file)}`);
 
 /** Everybody who listens sees the same runs. One request tells how all of them stand, again and again only while one goes on and the page is in sight. */
 export function createRoad() {
-  const listeners = new Set(), frames = new Map(), fixtures = new Map();
+  const listeners = new Set(), frames = new Map(), fixtures = new Map(), deleted = new Set();
   /** @type {Row[]|null} */
   let rows = null;
   let may = true, waiting = 0, lost = false, form = null, told = "", turn = 0;
@@ -103,6 +103,7 @@ export function createRoad() {
 
   /** @returns {Promise<News>} */
   async function news(name, events, after) {
+    if (deleted.has(name)) throw new Error("This training was deleted.");
     const answer = await ask("GET", `${at(name, "news")}?events=${events}&frames=${after}`);
     if (answer.went_back !== null && answer.went_back !== undefined) for (const [key, one] of frames) if (one.name === name && one.step > answer.went_back) frames.delete(key);
     if (rows && row(name)) replace(answer.row);
@@ -112,6 +113,7 @@ export function createRoad() {
   /** @returns {Promise<Frame>} kept, so that a slider moves through them at once */
   function frame(name, step) {
     const key = `${name} ${step}`;
+    if (deleted.has(name)) return Promise.reject(new Error("This training was deleted."));
     if (!frames.has(key)) {
       if (frames.size >= KEPT) frames.delete(frames.keys().next().value);
       const coming = request("GET", at(name, `frames/${step}.bin`)).then(async (answer) => readFrame(await answer.arrayBuffer()));
@@ -161,7 +163,8 @@ export function createRoad() {
       return () => listeners.delete(listener);
     },
     remove: async (name) => {
-      await request("DELETE", at(name));
+      deleted.add(name);
+      await request("DELETE", at(name)).catch((error) => { deleted.delete(name); throw error; });
       turn += 1;
       rows = rows?.filter((one) => one.name !== name) ?? null;
       tell();
