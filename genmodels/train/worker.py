@@ -59,17 +59,23 @@ class Service:
     def rows(self, owner: str) -> list[dict]:
         """One's runs, oldest first, each as `Rows.row` says."""
         self.keeper.warm()
-        me = hidden(owner)
         with self._guard:
-            runs, unfinished = self._queue.runs(me), self._queue.unfinished()
-            place = {run.name: ahead for ahead, run in enumerate(run for run, about in unfinished if about["owner"] == me)}
-            sharing = len({about["owner"] for _, about in unfinished})
-            return [self._rows.row(run, about, place.get(run.name, 0), sharing) for run, about in runs]
+            return [self._row(run, about, owner) for run, about in self._queue.runs(hidden(owner))]
 
     def row(self, name: str, owner: str) -> dict:
         """One of these."""
         run = self.find(name, owner)
-        return next((row for row in self.rows(owner) if row["name"] == run.name), None) or _none_called(name)
+        try:
+            with self._guard:
+                return self._row(run, run.about, owner)
+        except FileNotFoundError:  # deleted just now
+            return _none_called(name)
+
+    def _row(self, run: Run, about: dict, owner: str) -> dict:
+        unfinished = self._queue.unfinished()
+        before = [one.name for one, other in unfinished if other["owner"] == hidden(owner)]
+        ahead = before.index(run.name) if run.name in before else 0
+        return self._rows.row(run, about, ahead, len({other["owner"] for _, other in unfinished}))
 
     def models(self, owner: str) -> list[str]:
         """The names of one's runs that have a model to use, oldest first. Unlike `rows` it begins no worker: every opening of the page asks this."""
