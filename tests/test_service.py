@@ -241,7 +241,7 @@ def test_everything_about_a_run_is_its_owners_alone(asleep):
         for name, owner in ((run.name, "bob"), ("../runs", "ann"), (7, "ann"), ("digits-vae-0000000000000000", "ann")):
             with pytest.raises(LookupError, match="You have no training called"):
                 ask(name, owner)
-    assert not asleep.rows("bob") and "ann" not in (run.folder / "run.json").read_text() and run.folder.exists()
+    assert not asleep.rows("bob") and '"ann"' not in (run.folder / "run.json").read_text() and run.folder.exists()
 
 
 def test_a_model_is_open_to_its_owner_and_to_others_while_it_is_shared(asleep, tmp_path):

@@ -38,11 +38,13 @@ def save_state(folder: Path, trainer: Trainer) -> None:
 
 
 def load_state(folder: Path, trainer: Trainer) -> bool:
-    """Set the trainer to the newest whole state, leaving out a damaged one. False where there is none."""
+    """Set the trainer to the newest whole state, and remove a damaged one, which must not stand for the older one later. False where there is none."""
+    damaged: list[Path] = []
     for path in sorted(folder.glob("*.safetensors"), reverse=True):
         content = path.read_bytes()
         if path.stem.split("-")[-1] != _digest(content):
-            continue  # damaged: the older one serves
+            damaged.append(path)  # the older one serves
+            continue
         try:
             restore(trainer, content)
         except SafetensorError:
