@@ -49,6 +49,8 @@ def load_state(folder: Path, trainer: Trainer) -> bool:
             restore(trainer, content)
         except SafetensorError:
             continue
+        for other in damaged:
+            other.unlink()
         return True
     return False
 
