@@ -1,91 +1,101 @@
-"""What the server asks of the worker process: answered once, refused in words, and never asked again after a death."""
+"""Long work for visitors: one at a time each, a few at once in all, the others in a line; stopped, failed, forgotten."""
 
 import threading
 import time
+from contextlib import contextmanager
 
-import numpy as np
 import pytest
 
-from genmodels.checkpoint import Checkpoint
-from genmodels.datasets import DATASETS
-from genmodels.train import errands as errands_module
-from genmodels.train.bell import Bell
-from genmodels.train.desk import Desk
-from genmodels.train.errands import Errands, NotAnswered
-from genmodels.train.runs import Run
-from genmodels.train.sets import Sets
-from genmodels.train.training import Training
+from genmodels.hub import Stopped
+from genmodels.ui.live.asking import Refused
+from genmodels.ui.live.errands import OURS_TO_LOG, Errand, Errands
 
-from .train_kit import PATIENCE, small_plan
+PATIENCE = 30.0  # seconds
 
 
-def asked(errands: Errands, tasks: dict, kind: str = "double", values: dict | None = None):
-    """Ask, while another thread answers."""
-    def ring() -> None:
-        threading.Thread(target=errands.serve, args=(tasks,)).start()
+@contextmanager
+def held():
+    """Work that goes on until it is let go, or stopped."""
+    go = threading.Event()
 
-    return errands.ask(kind, values or {}, PATIENCE, ring)
+    def work(errand):
+        while not go.wait(0.01):
+            if errand.stopped.is_set():
+                raise Stopped("Nothing has happened.")
+        return {"went": errand.text}
 
-
-def test_an_errand_brings_json_and_arrays_and_leaves_nothing_behind(tmp_path):
-    errands = Errands(tmp_path)
-    said, arrays = asked(errands, {"double": lambda values: ({"of": values["x"]}, {"twice/0": np.full(3, 2 * values["x"])})}, values={"x": 4})
-    assert said == {"of": 4} and arrays["twice/0"].tolist() == [8, 8, 8] and not list(errands.folder.iterdir())
-
-
-def test_what_is_refused_or_goes_wrong_is_said_to_whoever_asked(tmp_path):
-    def refuse(_):
-        raise ValueError("Not today.")
-
-    for tasks, sentence in (({"double": refuse}, "Not today."), ({}, "double")):
-        with pytest.raises(ValueError, match=sentence):
-            asked(Errands(tmp_path), tasks)
+    yield work, go
+    go.set()
 
 
-def test_an_errand_that_kills_the_process_is_not_done_again(tmp_path):
-    errands = Errands(tmp_path)
-
-    def die(_):
-        raise KeyboardInterrupt
-
-    errands.leave("double", {})
-    with pytest.raises(KeyboardInterrupt):
-        errands.serve({"double": die})
-    assert not errands.waiting()
-
-
-def test_nobody_waits_for_ever_and_answers_that_nobody_fetched_go(tmp_path, monkeypatch):
-    errands = Errands(tmp_path)
-    with pytest.raises(NotAnswered, match="did not answer"):
-        errands.ask("double", {}, 0.05, lambda: None)
-    assert not errands.waiting()
-    errands.leave("double", {})
-    (errands.folder / "broken.json").write_text("{")
-    errands.serve({"double": lambda values: ({}, {})})
-    assert len(list(errands.folder.glob("*.npz"))) == 1
-    monkeypatch.setattr(errands_module, "STALE", -1.0)
-    errands.serve({})
-    assert not list(errands.folder.glob("*.npz"))
-
-
-def test_a_bell_is_heard_once_for_all_that_rang(tmp_path):
-    bell, other = Bell(tmp_path), Bell(tmp_path)
-    assert not bell.heard()
-    for _ in range(3):
-        other.ring()
+def wait_for(condition) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
         time.sleep(0.01)
-    assert bell.heard() and not bell.heard()
 
 
-@pytest.mark.parametrize("state", ["failed", "stopped"])
-def test_a_run_that_ended_without_a_checkpoint_gets_one_of_its_last_saved_state(tmp_path, state):
-    run = Run.create(tmp_path / "lost", small_plan(steps=50))
-    training = Training(run, DATASETS["digits"].load("train"), DATASETS["digits"].load("test"))
-    for progress in training:
-        if progress.step == 7:
-            break
-    training.suspend()
-    run.write(state=state, why="It broke off.")
-    Desk(tmp_path, Sets(None, "cpu"), "cpu").publish({"name": "lost"})
-    assert Checkpoint(run.folder / "checkpoint").load().can("encode") and (run.folder / "checkpoint" / "atlas.npz").exists()
-    assert (run.about["state"], run.about["why"], run.about["step"]) == (state, "It broke off.", 7)
+def test_two_are_worked_on_at_once_and_the_others_see_their_place():
+    errands = Errands(at_once=2)
+    with held() as (work, go):
+        all_four = [errands.start(visitor, "fetch", visitor, work) for visitor in "abcd"]
+        assert [one.state for one in all_four] == ["working", "working", "waiting", "waiting"]
+        assert [errands.ahead(one) for one in all_four] == [0, 0, 0, 1]
+        errands.stop("c")
+        assert all_four[2].state == "stopped" and errands.ahead(all_four[3]) == 0
+        go.set()
+        wait_for(lambda: all_four[3].state == "done")
+        assert all_four[3].outcome == {"went": "d"}
+
+
+def test_a_visitor_has_one_at_a_time_and_the_line_is_not_endless():
+    errands = Errands(at_once=1, line=2)
+    with held() as (work, _):
+        errands.start("a", "fetch", "one/model", work)
+        with pytest.raises(Refused, match="one/model is still on its way"):
+            errands.start("a", "fetch", "another/model", work)
+        errands.start("b", "fetch", "x/y", work), errands.start("c", "fetch", "x/y", work)
+        with pytest.raises(Refused, match="Many others wait"):
+            errands.start("d", "fetch", "x/y", work)
+
+
+def test_one_that_ends_at_the_moment_of_its_stop_has_ended(monkeypatch):
+    errands, asked = Errands(), Errand.under_way.fget
+    with held() as (work, go), monkeypatch.context() as patch:
+        errand = errands.start("a", "fetch", "x/y", work)
+
+        def late(errand):
+            before = asked(errand)
+            go.set()
+            wait_for(lambda: errand.state == "done")
+            return before
+
+        patch.setattr(Errand, "under_way", property(late))
+        errands.stop("a")
+    assert errand.state == "done" and not errand.under_way
+    errands.stop("a")
+    assert errands.of("a") is None
+
+
+def test_closing_stops_all_that_goes_on():
+    errands = Errands()
+    with held() as (work, _):
+        errand = errands.start("a", "fetch", "x/y", work)
+        errands.close()
+        wait_for(lambda: errand.state == "stopped")
+        assert errand.sentence == "Nothing has happened."
+
+
+def test_a_failure_without_words_goes_to_the_log(caplog):
+    errands = Errands()
+    errand = errands.start("a", "fetch", "x/y", lambda errand: {}["a secret"])
+    wait_for(lambda: errand.state == "failed")
+    assert errand.sentence == OURS_TO_LOG and "a secret" in caplog.text
+
+
+def test_ended_errands_of_many_visitors_are_forgotten():
+    errands = Errands(at_once=1)
+    for k in range(300):
+        errand = errands.start(str(k), "fetch", "x/y", lambda errand: {})
+        wait_for(lambda errand=errand: not errand.under_way)
+    assert len(errands.last) <= 257 and errands.of("299") and errands.of("0") is None
