@@ -1,5 +1,6 @@
 """A checkpoint comes back as it was saved, and is found by its name."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     def fails(source, target):
         raise OSError("crash")
 
-    monkeypatch.setattr(checkpoint.os, "replace", fails)
+    monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError, match="crash"):
         checkpoint.write_whole(path, b"new")
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]

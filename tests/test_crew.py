@@ -93,12 +93,14 @@ def test_all_go_back_together_when_the_loss_is_no_number(trained):
         assert "half the rate" in run.about["why"]
         for one in notes:
             bad = [place for place, loss in enumerate(one["losses"]) if np.isnan(loss)]
-            assert bad == list(BROKEN) and len(one["losses"]) == len(BROKEN) + BROKEN[0] + STEPS
+            again = len(one["losses"]) - len(BROKEN) - STEPS  # steps since the state that was saved last
+            assert bad == list(BROKEN) and 0 <= again <= BROKEN[0]
+        assert len({len(one["losses"]) for one in notes}) == 1
 
 
 def test_there_is_one_run_folder_written_by_the_first_process(trained):
     run, _ = trained["two"]
     assert [path.name for path in run.folder.parent.iterdir()] == ["digits"]
     assert run.about["state"] == "finished" and run.about["step"] == STEPS and (run.folder / "checkpoint" / "config.json").exists()
-    steps = [event["step"] for event in run.events()]
+    steps = [event["step"] for event in run.events() if "loss" in event]
     assert steps[-1] == STEPS and steps == sorted(set(steps))

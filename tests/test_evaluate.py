@@ -203,7 +203,7 @@ def test_the_table_of_the_card_says_what_metrics_json_says(measured):
         for key in set(found) & set(card.MEASURES) - {"encoded"}:
             what, form = card.MEASURES[key]
             assert f"| {what.format(**found)} | {form.format(found[key])} |" in table
-        assert table.count("\n| ") == 1 + len(card.measured(found)) + len(card.generated(found)) + own + len(card.cleaned(found)) > 4
+        assert table.count("\n| ") == 1 + len(card.measured(found)) + len(card.generated(found)) + own + len(card.cleaned(found)) + len(card.shown(found)) > 4
     assert "| share of the class 3 that is recognised |" in table
 
 
