@@ -44,7 +44,7 @@ class Sampler:
             size = tuple(many if one is None else one for one in sizes[name])
             if array.dtype != np.float32 or array.shape != size or not array.size or not np.isfinite(array).all():
                 raise ValueError(f"{name} must be finite float32 numbers {_written(sizes[name])}, not {array.dtype} {list(array.shape)}.")
-        sampler = cls(tuple(shape), **arrays)
+        sampler = cls(tuple(shape), **{name: _mirrored(array) if name.startswith("covariance") else array for name, array in arrays.items()})
         try:
             sampler.draw(SEED, 1)
         except np.linalg.LinAlgError:
@@ -145,8 +145,13 @@ def unpacked(arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> dict[s
     return {kind: SAMPLERS[kind].from_arrays(kinds[kind], shape) for kind in SAMPLERS if kind in kinds}
 
 
+def _mirrored(covariances: np.ndarray) -> np.ndarray:
+    """Covariances [..., D, D] whole, from their lower halves."""
+    return np.tril(covariances) + np.swapaxes(np.tril(covariances, -1), -1, -2)
+
+
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """The Cholesky factor of a covariance [D, D], of which the lower half is looked at, float64."""
+    """The Cholesky factor of a covariance [D, D], float64."""
     return np.linalg.cholesky(covariance.astype(np.float64) + LEAST * np.eye(len(covariance)))
 
 
