@@ -38,7 +38,7 @@ def served(tmp_path_factory, chromium) -> Iterator[tuple]:
     service = Service(data / "runs", device="cpu")
     engine = Engine(data / "checkpoints", device="cpu", cache=data / "cache", runs=service.folder, may=open_to_asker(service))
     road = TrainRoad(service, engine)
-    said, trainform.presets = trainform.presets, lambda: [preset("long", "One long", steps=LONG), preset("pair", "First", "Second", steps=30)]
+    said, trainform.presets = trainform.presets, lambda data: [preset("long", "One long", steps=LONG), preset("pair", "First", "Second", steps=30)]
     roads = Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads={"train": road})
     running = launch(page(engine, "digits-ae"), port=0, data_dir=data, look=look(), middleware=[roads])
     yield running.url.rstrip("/"), service
