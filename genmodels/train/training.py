@@ -56,7 +56,7 @@ class Training:
                 raise CannotGoOn("The disk is full, so the training cannot begin. Free some space and start it again.") from error
             raise
         self._reported = self._heeded = self._next_frame = self.clock.seconds
-        self._saved = self.clock.seconds - SAVE_EVERY + SAVE_FIRST
+        self._saved = self.clock.seconds - SAVE_EVERY + min(SAVE_FIRST, SAVE_EVERY)
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
         self._frame_took = 0.0  # seconds, the last one
