@@ -36,7 +36,7 @@ class Probe:
             return terms
 
         loop.Trainer.learn, loop.Trainer._backward = learn, breaking
-        training.SAVE_EVERY = 1e9  # so that everybody goes back to the same step, however slow this machine is
+        training.SAVE_FIRST = training.SAVE_EVERY = 1e9  # so that everybody goes back to the same step, however slow this machine is
         return self
 
     def noting(self, share):
