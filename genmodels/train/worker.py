@@ -6,6 +6,7 @@ import secrets
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -119,11 +120,9 @@ class Service:
     def find(self, name: str, owner: str) -> Run:
         """One's own run by name. LookupError where there is none, or it is somebody else's."""
         run = self._run(name)
-        try:
+        with suppress(FileNotFoundError):  # somebody is just deleting it
             if run is not None and run.about.get("owner") == hidden(owner):
                 return run
-        except FileNotFoundError:
-            pass
         return _none_called(name)
 
     def estimate(self, plan: Plan, owner: str) -> dict:
