@@ -220,7 +220,7 @@ def watched(browser) -> Iterator[Callable]:
         contexts.append(_context(browser, options | {"viewport": {"width": width, "height": height}}))
         page = contexts[-1][1].new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page.on("console", lambda message: message.type == "error" and complaints.append(f"{message.text} {message.location.get('url', '')}".strip()))
         page.goto(address)
         return page
 

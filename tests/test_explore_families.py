@@ -248,3 +248,21 @@ def test_a_place_on_a_round_map_is_a_link_and_a_pin(visit):
 def test_nothing_overflows(visit, width, scheme, query):
     page = visit(query, width=width, color_scheme=scheme)
     assert reach(page) <= width
+
+
+def test_a_latent_that_still_waits_goes_to_no_other_model(visit):
+    """The hand had moved on over one model when another one was taken, whose latents are longer."""
+    page, held = visit("model=vae&point=seed:1"), []
+    page.route_web_socket("**/live/decode/vae", lambda socket: socket.close())  # so that every move is a request
+    page.reload()
+    settle(page)
+    page.route("**/live/decode/vae?n=1", lambda route: held.append(route))
+    for k in (0.3, 0.4, 0.5):  # one is asked for, and the newest of the others waits
+        page.mouse.move(*at(page, k, k))
+        page.wait_for_timeout(50)
+    assert len(held) == 1
+    page.evaluate("async address => (await import(address)).choose({ model: 'diffusion', point: '' })", module(page, "store"))
+    page.locator(".lp-name", has_text="diffusion").first.wait_for(state="attached", timeout=WAIT)
+    held[0].continue_()
+    settle(drawn(page))
+    assert len(held) == 1, "nobody asks for it any more"

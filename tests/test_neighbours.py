@@ -1,5 +1,7 @@
 """Nearest training pictures: found by their pixels where the data lies on this computer, and said to be missing where it does not."""
 
+import asyncio
+import threading
 from base64 import b64decode
 
 import numpy as np
@@ -85,3 +87,21 @@ def test_many_pictures_are_compared_piece_by_piece(monkeypatch):
     monkeypatch.setattr(neighbours, "PIECE", 2)
     pixels = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 1, 16, 16).contiguous()
     assert Known.of(Images(pixels, torch.zeros(5, dtype=torch.long), ())).near(np.full((1, 16, 16), 4, np.uint8))["pictures"][0]["row"] == 4
+
+
+def test_who_leaves_takes_nothing_from_those_who_still_wait(engine, monkeypatch):
+    """One load serves everybody who asks meanwhile; that the first one went away does not end it."""
+    digits, may = DATASETS["digits"], threading.Event()
+    load = digits.load
+    monkeypatch.setattr(digits, "load", lambda *which: may.wait(30) and load(*which))
+    road, pixels = Neighbours(engine, None), load("train").pixels[3].numpy()
+
+    async def two() -> dict:
+        first, second = (asyncio.create_task(road._near("digits", pixels)) for _ in range(2))
+        await asyncio.sleep(0.05)
+        first.cancel()
+        await asyncio.sleep(0.05)
+        may.set()
+        return await second
+
+    assert asyncio.run(two())["pictures"][0]["row"] == 3

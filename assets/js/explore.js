@@ -190,7 +190,7 @@ class Explore {
     const mine = ++this.turn, choice = chosen(), model = modelNamed(choice.model), other = modelNamed(choice.second);
     this.grid.setAttribute("aria-busy", "true");
     const [atlas, beside] = await Promise.all([ground(model, choice.point), other ? middleOf(other) : null]);
-    if (mine !== this.turn || !this.settle(model, other, atlas)) return;
+    if (mine !== this.turn || !this.settle(model, other, atlas) || choice.tab !== "explore") return; // nothing is computed that nobody sees
     if (this.main.state.model !== model) this.sliders.of(model);
     this.gallery.of(model);
     this.arrange(!!other);

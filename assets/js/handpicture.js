@@ -18,8 +18,8 @@ const REST = 140; // milliseconds without a move after which the slower things f
 export function createHandPicture({ state, picture, main, onNet, onServer, onJudged, onRest }) {
   let resting = 0;
 
-  const follow = newestWins(async ({ z, since }) => {
-    const { model, y, how } = state;
+  const follow = newestWins(async ({ z, since, model, y, how }) => {
+    if (model !== state.model) return; // it waited while another model was taken
     try {
       const { pixels, road } = await decode(model, z, y, 1, how);
       if (model !== state.model) return;
@@ -63,7 +63,7 @@ export function createHandPicture({ state, picture, main, onNet, onServer, onJud
     state.shown = z;
     picture.canvas.setAttribute("aria-busy", "true");
     if (isSlow(state.model)) truth.standIn(state, tile, since, exact);
-    else follow({ z, since });
+    else follow({ ...state, z, since });
     clearTimeout(resting);
     resting = setTimeout(rest, REST);
   }

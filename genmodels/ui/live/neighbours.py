@@ -79,7 +79,7 @@ class Neighbours(Posted):
         if data is None or self.source is None and not embedded:
             return {"why": NOT_HERE.format(getattr(data, "TITLE", name))}
         try:
-            known = await asyncio.wrap_future(self._of(name))
+            known = await asyncio.shield(asyncio.wrap_future(self._of(name)))  # others wait for it too
         except (OSError, ValueError) as error:
             return {"why": str(error)}
         if known.images.pixels.shape[1:] != pixels.shape:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from ...datasets import LARGEST_UPLOAD, Own, OwnSets, is_own
 from ..visitors import visitor
 from .asking import unless_left
-from .waiting import Refused, Waiting
+from .waiting import Refused, Waiting, refusing
 
 T = TypeVar("T")
 EACH, ALL = 1, 6  # files that one visitor, and everybody together, may have under way: each is held in memory
@@ -56,19 +56,13 @@ class OwnData:
         raise Refused(405 if len(parts) < 2 else 404, f"{request.method} is not answered here.")
 
     async def _away(self, work: Callable[..., T], *values: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.pool, _said, work, *values)
+        return await asyncio.get_running_loop().run_in_executor(self.pool, _kept, work, *values)
 
 
-def _said(work: Callable[..., T], *values: Any) -> T:
-    """work(*values); its refusals in words with the status that suits them."""
+def _kept(work: Callable[..., T], *values: Any) -> T:
+    """work(*values) with its refusals, that of a full disk among them (507)."""
     try:
-        return work(*values)
-    except ValueError as error:
-        raise Refused(400, str(error)) from None
-    except (KeyError, IndexError):
-        raise  # a mistake of ours
-    except LookupError as error:
-        raise Refused(404, str(error)) from None
+        return refusing(work, *values)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

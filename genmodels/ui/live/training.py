@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.websockets import WebSocket
 
-from ...engine import BadCheckpoint, Engine
+from ...engine import Engine
 from ...train.worker import Refused as NotNow
 from ...train.worker import Service
 from ..visitors import asking, visitor
@@ -27,7 +27,7 @@ from .taking import zipped
 from .trainasked import CHANGES, NAMELESS, by_hand, change, name_of, named, owner_of, plan_of, text, whole_from
 from .trained import snippet, trained
 from .trainform import form
-from .waiting import Refused, Waiting
+from .waiting import REFUSALS, Refused, Waiting, refusing
 
 T = TypeVar("T")
 LARGEST_BODY = 64 << 10  # bytes of what a page asks for here; a plan has some two thousand
@@ -181,7 +181,7 @@ class TrainRoad:
 
     async def _away(self, work: Callable[..., T], *values: Any) -> T:
         """work(*values) in a thread of this road's own, for whoever asks; what it refuses comes as `Refused`."""
-        return await asyncio.wrap_future(self.threads.submit(copy_context().run, _said, work, *values))
+        return await asyncio.wrap_future(self.threads.submit(copy_context().run, _done, work, *values))
 
     async def _long(self, request: Request, work: Callable[..., T], *values: Any) -> T:
         """The same of what may take seconds, fewer at a time. It is done also for those who do not wait for it."""
@@ -189,23 +189,13 @@ class TrainRoad:
             return await self._away(work, *values)
 
 
-def _said(work: Callable[..., T], *values: Any) -> T:
-    """work(*values); its refusals in words with the status that suits them."""
+def _done(work: Callable[..., T], *values: Any) -> T:
+    """work(*values) with its refusals, also of the service, of the disk and of a process that does not answer."""
     try:
-        return work(*values)
-    except NotNow as error:
-        raise Refused(409, str(error)) from None
-    except BadCheckpoint as error:
-        raise Refused(404, str(error)) from None
-    except ValueError as error:
-        raise Refused(400, str(error)) from None
-    except (KeyError, IndexError):
-        raise  # a mistake of ours
-    except LookupError as error:
-        raise Refused(404, str(error)) from None
+        return refusing(work, *values, known={NotNow: 409} | REFUSALS)
     except (OSError, MemoryError) as error:
         raise Refused(503, in_words(error)) from None
-    except RuntimeError as error:  # a process that does not answer, in words
+    except RuntimeError as error:
         raise Refused(503, str(error)) from None
 
 

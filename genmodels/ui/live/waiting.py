@@ -1,10 +1,14 @@
 """Who waits for how much: a cap for every visitor and one for all, and the sentences that say so at once."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-from ...engine import MOST
+from ...engine import MOST, BadCheckpoint
+
+T = TypeVar("T")
+REFUSALS: Mapping[type[Exception], int] = {LookupError: 404, BadCheckpoint: 404, ValueError: 400}
 
 EACH, ROWS = 16, MOST  # requests and pictures that one visitor may wait for; a browser has six connections, and a page a few sockets
 TALKS_EACH = 32  # open web sockets of one visitor
@@ -17,6 +21,16 @@ class Refused(Exception):
     def __init__(self, status: int, sentence: str):
         super().__init__(sentence)
         self.status = status
+
+
+def refusing(work: Callable[..., T], *values: Any, known: Mapping[type[Exception], int] = REFUSALS) -> T:
+    """work(*values); an exception that is known comes as Refused with its status, the first that fits, in its own words."""
+    try:
+        return work(*values)
+    except (KeyError, IndexError):
+        raise  # a mistake of ours
+    except tuple(known) as error:
+        raise Refused(next(status for kind, status in known.items() if isinstance(error, kind)), str(error)) from None
 
 
 class Waiting:
