@@ -15,7 +15,7 @@ const picture = (value) => ({ kind: "picture", shape: [4, 8, 8, 1], values: grey
 window.road = {
   form: async () => ({ datasets: [{ id: "made", classes: ["cat", "dog", "owl"] }] }),
   news: async (name, events, frames) => { asked.push(["news", events, frames]); return { row: { ...row }, events: told.events.slice(events), frames: told.frames.filter((step) => step > frames), went_back: told.events.slice(events).find((one) => one.went_back)?.step ?? null }; },
-  frame: async (name, step) => { asked.push(["frame", step]); return frameOf(step); },
+  frame: async (name, step) => { asked.push(["frame", step]); return window.thinned?.includes(step) ? null : frameOf(step); },
   fixed: async () => ({ pictures: grey(200, 16), labels: Uint8Array.from({ length: N }, (_, k) => k % 3), shapes: { pictures: [16, 8, 8, 1] } }),
   act: async (name, what, values) => { asked.push([what, values]); row.state = { pause: "paused", stop: "stopped", resume: "running", more: "running" }[what] ?? row.state; if (what === "rate") { row.rate_factor = values.factor; told.events.push({ step: 41, seconds: 21, rate_factor: values.factor, note: `rate x${values.factor}` }); } return { ...row }; },
   hand: async (name, values) => { asked.push(["hand", values]); row.step += 1; return { step: row.step, quantities: values.players.flatMap((player) => [{ player, name: "x", ...picture(200) }, { player, name: "mean", ...numbers(0.5, -0.25) }, { player, name: "noise", ...numbers(1, 2) }, { player, name: "z", ...numbers(1.5, 1.75) },

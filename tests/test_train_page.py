@@ -137,6 +137,41 @@ def test_a_run_is_interpolated_beside_the_bundled_model(come):
     gone(page)
 
 
+def test_a_moment_of_a_run_is_in_the_address_and_comes_back_with_it(come):
+    page = come()
+    stopped(page)
+    page.wait_for_function("document.querySelector('[data-testid=run-time]').max > 1")
+    page.get_by_test_id("run-time").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(re.compile(r"[?&]after=\d+"))
+    there, value = page.url, page.get_by_test_id("run-time").input_value()
+    page.reload()
+    page.wait_for_function("value => document.querySelector('[data-testid=run-time]')?.value === value", arg=value)
+    assert page.get_by_test_id("run-now").get_attribute("aria-pressed") == "false" and page.url == there
+    page.get_by_test_id("run-now").click()
+    page.wait_for_url(re.compile(r"^((?!after=).)*$"))
+    gone(page)
+
+
+def test_a_second_run_of_the_same_name_is_numbered(come):
+    page = come()
+    for title in ("One long", "One long (2)"):
+        stopped(page)
+        assert page.locator(".lp-runtitle").inner_text() == title
+    gone(page)
+    gone(page)
+
+
+def test_who_follows_a_teacher_keeps_the_own_run_and_takes_on_the_form(come):
+    page = come("tab=train&run=mine&after=7")
+    own = page.evaluate("""async () => { const store = performance.getEntriesByType('resource').find(({ name }) => name.endsWith('/js/store.js')).name;
+        const { adopt, chosen } = await import(store);
+        adopt('?tab=train&run=theirs&after=9&over=a,b&kin=autoencoder', { models: ['digits-ae'], firstModel: 'digits-ae' }, true);
+        const { run, after, over, kin } = chosen();
+        return [run, after, over, kin]; }""")
+    assert own == ["mine", "7", "", "autoencoder"]
+
+
 def test_a_refresh_comes_back_to_the_run_and_the_form(come):
     page = come("tab=train&learn=digits&kin=vae&size=medium&knobs=latent_dim:3")
     long = page.locator('[data-knob="latent_dim"] .lp-text')

@@ -100,6 +100,15 @@ def test_the_slider_goes_through_the_history_without_asking_again(open_run):
     assert len(asked(page, "frame")) == 5
 
 
+def test_a_frame_that_was_thinned_out_is_asked_for_once_and_left_out(open_run):
+    page = open_run("window.thinned = [20];")
+    page.wait_for_function("asked.filter(([what]) => what === 'frame').length === 5")
+    scrub(page, 25)
+    page.wait_for_selector('[data-testid="run"][data-frame="10"]')
+    page.wait_for_timeout(300)
+    assert len(asked(page, "frame")) == 5
+
+
 def test_it_stays_at_now_until_it_is_moved_and_comes_back_to_it(open_run):
     page = open_run()
     page.evaluate("() => { told.events.push({ step: 50, seconds: 25, loss: 4 }); told.frames.push(50); row.step = 50; }")

@@ -305,10 +305,10 @@ def test_a_forged_change_is_a_sentence_and_changes_nothing(ada, standing, what, 
 
 
 @pytest.mark.parametrize("method, path, status", [
-    ("GET", "", 404), ("GET", "start", 404), ("POST", "form.json", 404), ("PUT", "runs", 405), ("GET", "runs/{}", 404), ("GET", "runs/{}/frames/9999.bin", 404),
+    ("GET", "", 404), ("GET", "start", 404), ("POST", "form.json", 404), ("PUT", "runs", 405), ("GET", "runs/{}", 404), ("GET", "runs/{}/frames/9999.bin", 204),
     ("GET", "runs/{}/frames/x.bin", 404), ("GET", "runs/{}/frames/..bin", 404), ("GET", "runs/{}/news?events=-1", 400), ("GET", "runs/{}/news?frames=x", 400),
     ("GET", "runs/..%2F..%2Fsecret/news", 404), ("PATCH", "runs/{}", 405), ("GET", "models.json?names=" + ",".join(map(str, range(MOST_NAMES + 1))), 400)])
-def test_an_address_that_leads_nowhere_says_so(ada, done, method, path, status):
+def test_an_address_that_leads_nowhere_says_so_and_a_frame_that_is_gone_is_none(ada, done, method, path, status):
     assert ada.request(method, f"/live/train/{path.format(done)}").status_code == status
 
 

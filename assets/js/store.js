@@ -5,7 +5,7 @@ import { LOCKS, PARTS, inWords, whyLocked } from "./parts.js";
 import { NOISE, NOISE_DEFAULTS } from "./noisetext.js";
 import { outerAddress, tellOuter } from "./outer.js";
 import { isDirection, pushText, readPushes } from "./pushtext.js";
-import { TRAIN, TRAIN_DEFAULTS } from "./traintext.js";
+import { PRIVATE, TRAIN, TRAIN_DEFAULTS } from "./traintext.js";
 
 /**
  * @typedef {{letter: string, model: string, point: string, label: string}} Pin
@@ -104,7 +104,7 @@ export function redo() {
  */
 export function adopt(search, known, begins) {
   if (begins) [past, future] = [[...past.slice(-DEEPEST), pick(choice)], []];
-  const view = readView(search, known), kept = Object.keys(view).filter((name) => OWN.includes(name) || LESSON.includes(name) || same(view[name], choice[name]));
+  const view = readView(search, known), kept = Object.keys(view).filter((name) => [...OWN, ...LESSON, ...PRIVATE].includes(name) || same(view[name], choice[name]));
   become({ ...view, ...Object.fromEntries(kept.map((name) => [name, choice[name]])) }, [], "teacher");
 }
 

@@ -67,7 +67,7 @@ class Train {
 
   /** Open a run, and on a narrow page go to it. */
   open(name) {
-    choose({ run: name }, false);
+    choose({ run: name, after: "" }, false);
     if (NARROW.matches) requestAnimationFrame(() => this.right.scrollIntoView({ block: "start" }));
   }
 
@@ -78,7 +78,7 @@ class Train {
 
   gone(name) {
     const { run, over } = chosen(), rest = over.split(",").filter((one) => one && one !== name).join(",");
-    choose({ run: run === name ? "" : run, over: rest }, false);
+    choose({ ...(run === name && { run: "", after: "" }), over: rest }, false);
     say("The training and its model are deleted.");
   }
 
@@ -106,9 +106,9 @@ class Train {
     this.empty.dataset.key = key;
     if (run) {
       this.empty.replaceChildren(make("h3", {}, "This training is not yours, or was deleted"), make("p", {}, "Trainings are private. Where somebody has shared one, its link opens the model in Explore."),
-        make("button", { class: "lp-button", onclick: () => choose({ run: "" }, false) }, "To your own trainings"));
+        make("button", { class: "lp-button", onclick: () => choose({ run: "", after: "" }, false) }, "To your own trainings"));
     } else {
-      this.empty.replaceChildren(make("h3", {}, "Watch a model learn"), make("p", {}, "Press Train on the left, or a card above. Within seconds you see here how its pictures get sharper and its map unfolds; stop it whenever you like."),
+      this.empty.replaceChildren(make("h3", {}, "Watch a model learn"), make("p", {}, "Press Train, or a card of the lectures. Within seconds you see here how its pictures get sharper and its map unfolds; stop it whenever you like."),
         make("p", {}, "A stopped model is at once in every tab beside the bundled ones. Nobody else sees it until you share it."),
         make("button", { class: "lp-button main", disabled: this.road.may() !== true, onclick: () => this.form.element.requestSubmit() }, `Train ${this.form.inWords()}`));
     }

@@ -153,7 +153,7 @@ export function createForm(road, onBegun) {
     drawButton();
     try {
       const plan = planOf(asked), title = titleOf(asked);
-      const name = parent ? (await road.act(parent.name, "fork", { title, plan })).name : await road.start(plan, { title });
+      const name = parent ? await road.fork(parent.name, plan, title) : await road.start(plan, { title });
       parent = null;
       onBegun(name);
     } catch (error) {

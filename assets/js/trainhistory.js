@@ -188,12 +188,12 @@ export class History {
       try {
         const frame = await this.road.frame(this.row.name, step);
         if (this.ended || !this.steps.includes(step)) return;
+        if (!frame) return void (this.steps = this.steps.filter((one) => one !== step));
         this.kept.set(step, frame);
         this.originals();
         this.bytes += [frame.samples, frame.reconstructions, frame.codes].reduce((sum, one) => sum + (one?.byteLength ?? 0), 0);
         return this.onChange("frame");
-      } catch (error) {
-        if (error.status === 404 || error.gone) return void (this.steps = this.steps.filter((one) => one !== step)); // thinned out meanwhile
+      } catch {
         if (k + 1 < TRIES) await new Promise((done) => setTimeout(done, PAUSE));
       }
     }

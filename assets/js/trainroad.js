@@ -94,7 +94,7 @@ export function createRoad() {
     follow();
   }
 
-  /** Ask something of a run. @param {string} name @param {"pause"|"stop"|"resume"|"rename"|"rate"|"share"|"more"|"fork"} what @returns {Promise<Row>} of a fork: the new run's */
+  /** Ask something of a run. @param {string} name @param {"pause"|"stop"|"resume"|"rename"|"rate"|"share"|"more"} what @returns {Promise<Row>} */
   async function act(name, what, values = {}) {
     const answer = await ask("POST", at(name, what), values);
     replace(answer);
@@ -110,13 +110,13 @@ export function createRoad() {
     return answer;
   }
 
-  /** @returns {Promise<Frame>} kept, so that a slider moves through them at once */
+  /** @returns {Promise<Frame|null>} kept, so that a slider moves through them at once; null where it is gone: of a long training every second one goes */
   function frame(name, step) {
     const key = `${name} ${step}`;
     if (deleted.has(name)) return Promise.reject(new Error("This training was deleted."));
     if (!frames.has(key)) {
       if (frames.size >= KEPT) frames.delete(frames.keys().next().value);
-      const coming = request("GET", at(name, `frames/${step}.bin`)).then(async (answer) => readFrame(await answer.arrayBuffer()));
+      const coming = request("GET", at(name, `frames/${step}.bin`)).then(async (answer) => (answer.status === 204 ? null : readFrame(await answer.arrayBuffer())));
       frames.set(key, { name, step, coming });
       coming.catch(() => frames.delete(key));
     }
@@ -147,10 +147,12 @@ export function createRoad() {
     estimate: (plan, signal) => ask("POST", "estimate", { plan }, signal),
     /** @param {Object} plan as recipes/*.json has it @param {{title?: string, group?: string}} [words] @returns {Promise<string>} the new run's name */
     start: async (plan, { title = "", group = "" } = {}) => {
-      const { name } = await ask("POST", "start", { plan, title, group });
+      const { name } = await ask("POST", "start", { plan, title: newTitle(title, rows ?? []), group });
       await refresh();
       return name;
     },
+    /** Begin where a run ended. @param {string} name @param {Object} plan @param {string} title @returns {Promise<string>} the new run's name */
+    fork: async (name, plan, title) => (await act(name, "fork", { title: newTitle(title, rows ?? []), plan })).name,
     /** @returns {Row[]|null} null until the server has answered once */
     runs: () => rows,
     /** @returns {true|string} whether this visitor may train, or why not */
@@ -184,6 +186,14 @@ export function createRoad() {
     },
     forget: async (id) => { await request("DELETE", `data/${encodeURIComponent(id)}`); form = null; },
   };
+}
+
+/** A title that none of these runs has: a second "VAE 2-D" is "VAE 2-D (2)", so that rows of models can be told apart. */
+function newTitle(title, runs) {
+  const taken = new Set(runs.map((one) => one.title));
+  let number = 1, next = title;
+  while (title && taken.has(next)) next = `${title.slice(0, 74)} (${number += 1})`;
+  return next;
 }
 
 /** @param {ArrayBuffer} buffer @returns {Frame} */

@@ -8,11 +8,12 @@ import { History } from "./trainhistory.js";
 import { createMotionMap } from "./trainmap.js";
 import { createPairs, createSamples } from "./trainpictures.js";
 import { createReadouts } from "./trainreadouts.js";
+import { choose, chosen } from "./store.js";
 import { stepText } from "./trainscales.js";
 import { createTrainTakeaway } from "./traintakeaway.js";
 import { createTime } from "./traintime.js";
 
-const NARROW = 760, SMOOTH = 0.6; // pixels below which all stands in one column; how much a chart is smoothed at first
+const NARROW = 760, SMOOTH = 0.6, REST = 300; // pixels below which all stands in one column; how much a chart is smoothed at first; milliseconds after which a moment goes into the address
 const WRITES = "input, select, textarea, button, [role=tab]"; // takes its keys itself
 
 /**
@@ -81,6 +82,7 @@ class RunView {
 
   leave() {
     this.time.stop();
+    clearTimeout(this.resting);
     this.history?.end();
     this.history = null;
   }
@@ -88,7 +90,8 @@ class RunView {
   /** Another run. */
   begin(row, preset) {
     this.leave();
-    [this.follows, this.preset] = [true, preset];
+    const { after } = chosen();
+    [this.follows, this.step, this.preset] = [after === "", +after, preset];
     for (const part of [this.map, this.readouts]) part.forget();
     for (const part of [this.samples, this.map, this.pairs]) { part.element.hidden = false; part.element.classList.add("empty"); }
     this.besideCard.hidden = true;
@@ -151,11 +154,19 @@ class RunView {
     this.follows = step >= this.history.latest;
     this.step = step;
     this.later();
+    this.settle();
   }
 
   goNow() {
     this.follows = true;
     this.later();
+    this.settle();
+  }
+
+  /** The moment that is looked at is in the address, once the hand rests. */
+  settle() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.history && choose({ run: this.history.row.name, after: this.follows ? "" : String(Math.round(this.step)) }, false), REST);
   }
 
   /** Space plays, where nothing else takes it. */

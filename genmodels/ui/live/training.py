@@ -46,7 +46,8 @@ def open_to_asker(service: Service) -> Callable[[str], bool]:
 
 class TrainRoad:
     """GET form.json, models.json?names=A,B, runs, runs/NAME/news, runs/NAME/frames/STEP.bin, runs/NAME/fixed.bin; POST estimate, start,
-    runs/NAME/CHANGE, runs/NAME/fork, runs/NAME/hand; DELETE runs/NAME. See `Service` for what each says. Below data: see `OwnData`.
+    runs/NAME/CHANGE, runs/NAME/fork, runs/NAME/hand; DELETE runs/NAME. See `Service` for what each says; a frame that is gone is an answer
+    without content (204). Below data: see `OwnData`.
 
     GET runs/NAME/take.zip, decoder.onnx and snippet.py are for whoever may use the model, everything else of a run for its owner alone:
     the visitor, by the name that a cookie keeps. data: the folder with pictures.
@@ -93,7 +94,8 @@ class TrainRoad:
                 asked = [whole_from(request, "events", 0), whole_from(request, "frames", -1)]
                 return _json(await self._away(self.service.news, name, owner_of(request), *asked))
             case ("GET", "frames", file) if file.endswith(".bin") and file[:-4].isdecimal() and len(file) < 16:
-                return _bytes(await self._away(self.service.frame, name, owner_of(request), int(file[:-4])))
+                frame = await self._away(self._frame, name, owner_of(request), int(file[:-4]))
+                return Response(status_code=204) if frame is None else _bytes(frame)
             case ("GET", "fixed.bin"):
                 return _bytes(await self._away(self.service.fixed, name, owner_of(request)))
             case ("GET", "take.zip" | "decoder.onnx" | "snippet.py" as what):
@@ -116,6 +118,14 @@ class TrainRoad:
         if owner is None:
             return {"runs": [], "may": NAMELESS}
         return {"runs": self.service.rows(owner), "may": self.service.may(owner)}
+
+    def _frame(self, name: str, owner: str, step: int) -> dict[str, np.ndarray] | None:
+        """One's own frame of this step; None where it is gone: of a long training every second one goes, which is no mistake of the page."""
+        self.service.find(name, owner)
+        try:
+            return self.service.frame(name, owner, step)
+        except LookupError:
+            return None
 
     def _models(self, names: list[str], owner: str | None) -> dict[str, Any]:
         """The models of one's own runs, and those among `names` that one may use; what is neither is left out without a word."""
