@@ -4,6 +4,7 @@ import io
 import json
 import stat
 import struct
+import time
 import zipfile
 import zlib
 
@@ -14,7 +15,7 @@ from PIL import Image
 from genmodels.datasets import OwnSets, dataset, is_own
 from genmodels.datasets._unpacked import FEWEST, MOST, unpacked
 from genmodels.train.recipe import plan_from
-from genmodels.train.sets import OWN_KEPT, Sets, own_sets
+from genmodels.train.sets import BROUGHT_KEPT, Sets, own_sets
 from genmodels.train.worker import Service
 
 RNG = np.random.default_rng(0)
@@ -280,9 +281,20 @@ def test_the_worker_finds_them_beside_the_runs_and_says_when_they_are_gone(tmp_p
 
 def test_few_sets_of_people_stay_in_memory(tmp_path, cats_and_dogs):
     own, loaded = own_sets(tmp_path / "runs"), []
-    names = [own.add(packed(cats_and_dogs), f"owner {k}")["id"] for k in range(OWN_KEPT + 2)]
+    names = [own.add(packed(cats_and_dogs), f"owner {k}")["id"] for k in range(BROUGHT_KEPT + 2)]
     sets = Sets(None, "cpu", own=own.folder)
     for name in names:
         loaded.append(sets.now(plan(name)))
-        assert sum(key[0].startswith("own:") for key in sets._sets) <= OWN_KEPT
+        assert sum(key[0].startswith("own:") for key in sets._sets) <= BROUGHT_KEPT
     assert sets.now(plan(names[-1])) is loaded[-1] and len(sets.now(plan(names[0]))[0]) == 72
+
+
+def test_more_people_than_sets_are_kept_all_get_theirs(tmp_path, cats_and_dogs):
+    """As the worker asks: for each of those who wait, again and again, until its training has them."""
+    own = own_sets(tmp_path / "runs")
+    waiting = [plan(own.add(packed(cats_and_dogs), f"owner {k}")["id"]) for k in range(BROUGHT_KEPT + 3)]
+    sets, end = Sets(None, "cpu", own=own.folder), time.monotonic() + 60
+    while waiting and time.monotonic() < end:
+        waiting = [one for one in waiting if not sets.get(one)]
+        time.sleep(0.01)
+    assert not waiting

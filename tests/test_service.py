@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from genmodels.checkpoint import Checkpoint
+from genmodels.datasets import DATASETS
 from genmodels.models import MODELS
 from genmodels.train import caps
 from genmodels.train.caps import Refused
 from genmodels.train.lock import Lock
+from genmodels.train.measuring import step_seconds
 from genmodels.train.runs import Run
 from genmodels.train.worker import Service, hidden
 
@@ -299,3 +301,20 @@ def test_a_label_that_cannot_be_read_or_a_run_that_vanishes_hurts_nobody_else(as
     shutil.rmtree(gone.folder)
     assert [row["name"] for row in asleep.rows("ann")] == [stays.name] and not asleep.open_to(gone.name, "ann")
     assert json.loads((stays.folder / "run.json").read_text())["owner"] == hidden("ann")
+
+
+def test_a_stage_that_solves_in_one_go_is_measured_whatever_its_length():
+    digits = DATASETS["digits"].load("train")
+    solved = {"method": "closed form", "steps": 3000}
+    [step] = step_seconds(small_plan("autoencoder", model={"net": "linear"}, stages=[solved]), digits, "cpu")
+    assert 0 < step < 0.01  # a share of all: the whole is solved in a moment
+    both = step_seconds(small_plan("autoencoder", model={"net": "linear"}, stages=[solved, {"steps": 2}]), digits, "cpu")
+    assert len(both) == 2 and all(0 < one < 1 for one in both)
+
+
+@pytest.mark.parametrize("stages, sentence", [
+    ([{"steps": 2}] * (caps.MOST_STAGES + 1), "64 stages at most"), ([{"steps": 5, "players": ["layer9"]}], "must learn, not layer9")])
+def test_stages_that_nobody_could_learn_in_or_that_are_too_many_are_refused_at_once(asleep, stages, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        asleep.start(small_plan(stages=stages), "ann")
+    assert sentence in asleep.estimate(small_plan(stages=stages), "ann")["problem"] and asleep.rows("ann") == []

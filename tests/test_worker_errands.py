@@ -37,7 +37,7 @@ def test_what_is_refused_or_goes_wrong_is_said_to_whoever_asked(tmp_path):
     def refuse(_):
         raise ValueError("Not today.")
 
-    for tasks, sentence in (({"double": refuse}, "Not today."), ({}, "double")):
+    for tasks, sentence in (({"double": refuse}, "Not today."), ({}, "log of the server says why")):
         with pytest.raises(ValueError, match=sentence):
             asked(Errands(tmp_path), tasks)
 
@@ -51,6 +51,13 @@ def test_an_errand_that_kills_the_process_is_not_done_again(tmp_path):
     errands.leave("double", {})
     with pytest.raises(KeyboardInterrupt):
         errands.serve({"double": die})
+    assert not errands.waiting()
+
+
+def test_who_is_gone_waits_no_longer_and_the_question_goes_too(tmp_path):
+    errands, looks = Errands(tmp_path), iter([False, True])
+    with pytest.raises(NotAnswered):
+        errands.ask("double", {}, 60.0, lambda: None, lambda: next(looks))
     assert not errands.waiting()
 
 
@@ -86,6 +93,11 @@ def test_a_run_that_ended_without_a_checkpoint_gets_one_of_its_last_saved_state(
             break
     training.suspend()
     run.write(state=state, why="It broke off.")
-    Desk(tmp_path, Sets(None, "cpu"), "cpu").publish({"name": "lost"})
+    sets, errands = Sets(None, "cpu"), Errands(tmp_path)
+    desk = Desk(tmp_path, sets, "cpu", errands.leave)
+    desk.publish({"name": "lost"})  # its pictures are not here yet, so it is asked again
+    assert errands.waiting() and not (run.folder / "checkpoint").exists()
+    sets.now(run.plan)
+    errands.serve(desk.tasks)
     assert Checkpoint(run.folder / "checkpoint").load().can("encode") and (run.folder / "checkpoint" / "atlas.npz").exists()
     assert (run.about["state"], run.about["why"], run.about["step"]) == (state, "It broke off.", 7)

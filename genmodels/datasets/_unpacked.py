@@ -71,10 +71,10 @@ def _from_pictures(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], sid
     if len(found) > MOST:
         account.append(f"{MOST:,} of its {len(found):,} pictures are taken, evenly.")
         found = [found[place] for place in np.linspace(0, len(found) - 1, MOST).round().astype(int)]
-    sizes = _sizes(archive, found, left)
-    side = side or _side(sizes.values())
+    found, sizes = _sized(archive, found, left)
+    side = side or _side(sizes)
     pixels, kept, greys = [], [], 0
-    for entry in (entry for entry in found if entry.filename in sizes):
+    for entry in found:
         try:
             picture, is_grey = square(archive.read(entry), side, FORMATS)
         except (BadPicture, *_BROKEN) as error:
@@ -110,11 +110,11 @@ def _is_picture(entry: zipfile.ZipInfo, left: Counter) -> bool:
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)  # one entry, not the archive
 
 
-def _sizes(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], left: Counter) -> dict[str, int]:
-    """The shorter side of each picture by its name in the archive, asked of the files without unpacking the pictures."""
-    found, pixels = {}, 0
+def _sized(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], left: Counter) -> tuple[list[zipfile.ZipInfo], list[int]]:
+    """The entries that are pictures, each name once, and their shorter sides, asked of the files without unpacking the pictures."""
+    found, short, names, pixels = [], [], set(), 0
     for entry in entries:
-        if entry.filename in found:
+        if entry.filename in names:
             left["two have the same name"] += 1
             continue
         try:
@@ -122,10 +122,13 @@ def _sizes(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], left: Count
         except (BadPicture, *_BROKEN) as error:
             left[f"cannot be read, such as {_short(entry)} ({_why(error)})"] += 1
             continue
-        found[entry.filename], pixels = min(width, height), pixels + width * height
+        found.append(entry)
+        short.append(min(width, height))
+        names.add(entry.filename)
+        pixels += width * height
         if pixels > MEGAPIXELS * 10**6:
             raise ValueError(f"These pictures have more than {MEGAPIXELS:,} megapixels together; make them smaller first.")
-    return found
+    return found, short
 
 
 def _class(entry: zipfile.ZipInfo) -> str:
@@ -142,7 +145,8 @@ def _from_arrays(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], side:
     names = {key: next((name for name in choices if name in there), None) for key, choices in ARRAYS.items()}
     if names["x"] is None:
         raise ValueError(f"An .npz of pictures has an array x [N, H, W] or [N, H, W, C], and y [N] with their classes; this one has {', '.join(there)!s:.100}.")
-    pixels = _plain(_array(archive, there[names["x"]]))
+    pixels = _laid(_array(archive, there[names["x"]]))
+    scale = _scale(pixels)
     labels = _array(archive, there[names["y"]]) if names["y"] else np.zeros(len(pixels), np.uint8)
     account = []
     if labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iuU":
@@ -152,10 +156,12 @@ def _from_arrays(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], side:
         chosen = np.linspace(0, len(pixels) - 1, MOST).round().astype(int)
         pixels, labels = pixels[chosen], labels[chosen]
     _enough(len(pixels), account)
+    pixels = pixels if scale is None else (pixels.astype(np.float32) * scale).round().astype(np.uint8)
     side = side or _side([min(pixels.shape[1:3])])
     words = [str(label)[:LONGEST_CLASS] for label in labels.tolist()]
     numbers, classes, said = _named(words if len(set(words)) > 1 else [LOOSE] * len(words), number=labels.dtype.kind != "U")
-    array = np.stack([np.asarray(middle(Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture), side)) for picture in pixels])
+    rows = pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
+    array = np.stack([np.asarray(middle(Image.fromarray(np.ascontiguousarray(picture)), side)) for picture in rows])
     array = array.reshape(len(array), side, side, -1)
     return Unpacked(array, numbers, classes, (_summary(array), said, *account))
 
@@ -176,20 +182,24 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         raise ValueError(f"{entry.filename[:60]} cannot be read: {_why(error)}.") from None
 
 
-def _plain(x: np.ndarray) -> np.ndarray:
-    """Pictures as uint8 [N, H, W, 1 or 3]. ValueError in words for anything else."""
+def _laid(x: np.ndarray) -> np.ndarray:
+    """Pictures as [N, H, W, 1 or 3], of whatever kind their numbers are. ValueError in words for anything else."""
     x = x[..., None] if x.ndim == 3 else x
     if x.ndim == 4 and x.shape[-1] not in (1, 3) and x.shape[1] in (1, 3):
         x = x.transpose(0, 2, 3, 1)
     if x.ndim != 4 or x.shape[-1] not in (1, 3) or not 4 <= min(x.shape[1:3]) or max(x.shape[1:3]) > 4096 or not len(x):
         raise ValueError(f"x must be pictures [N, H, W] or [N, H, W, 1 or 3] of 4 to 4,096 pixels a side, not {list(x.shape)}.")
+    return x
+
+
+def _scale(x: np.ndarray) -> int | None:
+    """What makes the numbers of pictures bytes: 255 or 1, None where they are bytes. ValueError in words for other numbers."""
     if x.dtype == np.uint8:
-        return np.ascontiguousarray(x)
+        return None
     low, high = (float(x.min()), float(x.max())) if x.dtype.kind in "fiub" and x.size else (np.nan, np.nan)
     if not (0 <= low and high <= 255):
         raise ValueError(f"The numbers of x go from {low:g} to {high:g} ({x.dtype}); they must lie between 0 and 1, or 0 and 255.")
-    scale = 255 if x.dtype.kind in "fb" and high <= 1 else 1
-    return np.ascontiguousarray((x.astype(np.float32) * scale).round().astype(np.uint8))
+    return 255 if x.dtype.kind in "fb" and high <= 1 else 1
 
 
 # Both

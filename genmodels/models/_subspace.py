@@ -32,6 +32,12 @@ class Scatter:
         return torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :many].float()
 
 
+def few_axes(x: Tensor, many: int) -> Tensor:
+    """The same from few pictures [N, C, H, W] of many pixels, many < N, without their covariance."""
+    flat = x.flatten(1).float()
+    return torch.linalg.svd(flat - flat.mean(0), full_matrices=False).Vh[:many].T
+
+
 def largest_angle(a: Tensor, b: Tensor) -> Tensor:
     """The largest principal angle in degrees, a scalar, between the spans of the columns of a [P, K] and b [P, K] (Bjorck & Golub 1973).
 

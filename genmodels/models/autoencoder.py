@@ -19,9 +19,10 @@ from ..knobs import knob
 from ..nets import ConvDecoder, ConvEncoder, mlp, start_dim
 from ._base import check_square
 from ._coded import Coded, TransposedMLP
-from ._subspace import Scatter, largest_angle
+from ._subspace import Scatter, few_axes, largest_angle
 
 LARGEST_COVARIANCE = 4096  # pixels of pictures whose covariance is taken apart as a whole
+LARGEST_MET, FEW = 1024, 500  # pixels of pictures for which that is done before a training, in a moment; pictures that are looked at instead
 LEAST_SPREAD = 0.02  # standard deviation of a pixel that a stochastic decoder may say, white is 1: without a least one, black pixels decide all
 
 
@@ -105,7 +106,7 @@ class Autoencoder(Coded):
         return 2 * (mean + spread * torch.randn_like(mean)).clamp(0, 1) - 1
 
     def meet(self, parts: Iterable[Tensor]) -> None:
-        if self.config.net == "linear" and prod(self.image_shape) <= LARGEST_COVARIANCE:
+        if self.config.net == "linear" and prod(self.image_shape) <= LARGEST_MET:
             self.main_axes = Scatter(prod(self.image_shape)).of(parts).axes(self.config.latent_dim)
 
     def readout(self, x: Tensor, y: Tensor | None = None) -> dict[str, Tensor]:
@@ -142,8 +143,10 @@ class Autoencoder(Coded):
 
     def _beside_pca(self, x: Tensor) -> dict[str, Tensor]:
         """The largest principal angle between what the linear decoder can say and what PCA can, of the training pictures or of x."""
-        known = self.main_axes is not None
-        axes = self.main_axes if known else Scatter(prod(self.image_shape)).of([x]).axes(self.config.latent_dim)
+        known, pixels, many = self.main_axes is not None, prod(self.image_shape), self.config.latent_dim
+        if not known and pixels > LARGEST_MET and many >= len(x[:FEW]):
+            return {}  # so few pictures do not tell
+        axes = self.main_axes if known else Scatter(pixels).of([x]).axes(many) if pixels <= LARGEST_MET else few_axes(x[:FEW], many)
         weights = self.encoder[0].weight.T if self.config.tied else self.decoder[0].weight
         whose = "the training pictures" if known else "these pictures"
         return {f"largest angle to the PCA subspace of {whose}, degrees": largest_angle(weights, axes.to(weights))}

@@ -17,7 +17,7 @@ from ._base import check_square
 from ._coded import ACTIVATIONS, Coded, TransposedMLP, flat_pixels
 
 GAIN = {"sigmoid": 4.0, "tanh": 1.0}  # of first weights: a sigmoid is four times as flat as what it is given (Glorot & Bengio 2010)
-LOOKED_AT = 64  # pictures whose Jacobians are taken apart
+LOOKED_AT, LARGEST = 64, 1 << 22  # pictures whose Jacobians are taken apart, and numbers in all of these
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Contractive(Coded):
 
     def readout(self, x: Tensor, y: Tensor | None = None) -> dict[str, Tensor]:
         spread = self.activation(self._code(x)).std(0).clamp(min=1e-6)
-        found = self.jacobian(x[:LOOKED_AT])
+        found = self.jacobian(x[:max(1, min(LOOKED_AT, LARGEST // (self.config.latent_dim * prod(self.image_shape))))])
         values = torch.linalg.svdvals(found)
         error = (self._out(self._code(x)).sigmoid() - (x + 1) / 2).square().mean()
         return {"mean norm of the Jacobian": values.square().sum(1).sqrt().mean(), "squared error": error,

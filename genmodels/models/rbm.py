@@ -96,12 +96,15 @@ class RBM(LatentModel):
         likely = self._told(v).sigmoid()
         h = likely.bernoulli()
         down = self._pixels(h)
-        dreamt = self._gibbs(v)
+        dreams = self._dreamt(v)
+        dreamt = dreams[torch.arange(len(v), device=v.device) % len(dreams)]  # dreams that go on may be fewer
+        with torch.autocast(x.device.type, enabled=False):  # as in the loss: a difference of large numbers
+            energies = [self.free_energy(one.float())[:, None] for one in (v, dreamt)]
         busiest = self.weight.norm(dim=1).argsort(descending=True)[torch.arange(len(x), device=x.device) % self.config.hidden]
         filters = self.weight[busiest]
         return [("x", x), ("pixels drawn", self._picture(v)), ("probabilities of the hidden units", likely), ("hidden units drawn", h),
                 ("probabilities of the pixels", self._picture(down)), ("dreamt", self._picture(dreamt)),
-                ("free energy of the pixels", self.free_energy(v)[:, None]), ("free energy of the dream", self.free_energy(dreamt)[:, None]),
+                ("free energy of the pixels", energies[0]), ("free energy of the dream", energies[1]),
                 ("the strongest filters", self._picture(0.5 + filters / (2 * filters.abs().amax(1, keepdim=True).clamp(min=1e-12))))]
 
     def _told(self, v: Tensor) -> Tensor:

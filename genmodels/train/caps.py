@@ -16,7 +16,7 @@ PER_OWNER = 3  # unfinished runs: one is trained, two wait
 OWNERS = 16  # who train at the same time, each with a model in memory
 MOST_RUNS = 40  # that one keeps
 ROOM = 500 << 20  # bytes that must be free on the disk for another run
-MOST_STEPS = 200_000  # updates that one run may ask for
+MOST_STEPS, MOST_STAGES = 200_000, 64  # updates that one run may ask for, and stages
 MOST_PARAMETERS = 4_000_000  # all of them are saved every few seconds, several times
 MOST_WORK = {"cpu": 5e10, "cuda": 5e12}  # floating-point operations of one update, which nobody can interrupt; about a second
 
@@ -28,14 +28,17 @@ class Refused(ValueError):
 def checked(plan: Plan, device: str) -> Plan:
     """The same plan, every range checked: a form can be forged. ValueError and Refused say what is too much or does not fit."""
     plan = plan_from(json.loads(json.dumps(plan.to_json())))
-    check_steps(plan.recipe.steps)
+    check_steps([stage.steps for stage in plan.recipe.stages])
     _check_size(plan, MOST_WORK[device])
     return plan
 
 
-def check_steps(steps: int) -> None:
-    if steps > MOST_STEPS:
+def check_steps(stages: list[int]) -> None:
+    """Of so many steps each."""
+    if (steps := sum(stages)) > MOST_STEPS:
         raise Refused(f"A training here may take {MOST_STEPS:,} steps at most, not {steps:,}.")
+    if len(stages) > MOST_STAGES:
+        raise Refused(f"A training here may have {MOST_STAGES} stages at most, not {len(stages):,}.")
 
 
 def check_place(unfinished: list[dict], runs: int, owner: str, folder: Path) -> None:
@@ -52,10 +55,14 @@ def check_place(unfinished: list[dict], runs: int, owner: str, folder: Path) -> 
 
 
 def _check_size(plan: Plan, most_work: float) -> None:
-    """Refused where a net or an update is too large: a stop, and everybody else's turn, wait until an update is done."""
+    """Refused where a net or an update is too large: a stop, and everybody else's turn, wait until an update is done; ValueError where nobody could learn."""
     family = FAMILIES[plan.family]
     with torch.device("meta"):
-        parameters = sum(p.numel() for p in family(plan.model).parameters())
+        blank = family(plan.model)
+    parameters, players = sum(p.numel() for p in blank.parameters()), blank.taught()
+    for stage in plan.recipe.stages:
+        if stage.method == "adam" and (not stage.players or not set(stage.players) <= set(players)):
+            raise ValueError(f"In each stage one or more of {', '.join(players)} must learn, not {', '.join(stage.players) or 'nobody'!s:.80}.")
     if parameters > MOST_PARAMETERS:
         raise Refused(f"A net that is trained here may have {MOST_PARAMETERS:,} parameters, not {parameters:,}. Fewer channels or blocks help.")
     work = work_per_picture(family(plan.model)) * plan.recipe.batch

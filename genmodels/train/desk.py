@@ -1,12 +1,15 @@
 """What the worker process does for the server besides training: steps by hand, and measurements, each when it is asked for."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..checkpoint import FAMILIES
 from .errands import Answer
 from .events import finite
+from .hand import check_players
 from .lock import held
 from .measuring import noise, step_seconds
 from .recipe import Plan, longer, plan_from
@@ -18,10 +21,10 @@ NOISE = 2000  # pictures that steps are measured on where there are no others in
 
 
 class Desk:
-    """Its tasks by name; each takes JSON and gives JSON and arrays."""
+    """Its tasks by name; each takes JSON and gives JSON and arrays. later(kind, values): has one done at another time."""
 
-    def __init__(self, folder: Path, sets: Sets, device: str):
-        self.folder, self.sets, self.device = folder, sets, device
+    def __init__(self, folder: Path, sets: Sets, device: str, later: Callable[[str, dict], Any]):
+        self.folder, self.sets, self.device, self.later = folder, sets, device, later
         self.tasks = {"measure": self.measure, "hand": self.hand, "publish": self.publish}
 
     def measure(self, values: dict) -> Answer:
@@ -41,6 +44,7 @@ class Desk:
         if about["state"] in UNFINISHED:
             raise ValueError("This training runs by itself. Pause it, to make a step by hand.")
         if about.get("step", 0) >= run.plan.recipe.steps:
+            check_players(values["players"], run.plan.recipe.stages[-1])
             with held(run.folder / "lock"):
                 run.write(asked=longer(about["asked"], about["step"], 1, "constant"))
         hand = self._opened(run, run.plan, about["state"]).by_hand(values["players"], values["rate"])
@@ -52,8 +56,12 @@ class Desk:
     def publish(self, values: dict) -> Answer:
         """Make the checkpoint of a run that has failed, or was ended while nobody trained it, as its last saved state is."""
         run = Run(self.folder / values["name"])
-        if (state := run.about["state"]) not in UNFINISHED:
+        if (state := run.about["state"]) in UNFINISHED:
+            return {}, {}
+        if self.sets.get(run.plan):
             self._opened(run, run.plan, state).stop(state)
+        else:
+            self.later("publish", values)  # nobody waits for the answer, so it is asked again until the pictures are here
         return {}, {}
 
     def _opened(self, run: Run, plan: Plan, state: str) -> Training:

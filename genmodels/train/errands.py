@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..kept import npz
 FOLDER = ".errands"
 STALE = 120.0  # seconds after which nobody waits any more
 LOOK_EVERY = 0.02
+OURS = "The training process could not do this. The log of the server says why."
 
 Answer = tuple[dict, dict[str, np.ndarray]]  # what is said as JSON, and arrays by name
 
@@ -36,14 +38,17 @@ class Errands:
         write_whole(asked, json.dumps({"kind": kind, "values": values}).encode())
         return asked
 
-    def ask(self, kind: str, values: dict, within: float, ring: Callable[[], None]) -> Answer:
-        """Ask, ring, and wait for the answer for so many seconds. ValueError says what the worker refused; NotAnswered that it did not answer."""
+    def ask(self, kind: str, values: dict, within: float, ring: Callable[[], None], gone: Callable[[], bool] = lambda: False) -> Answer:
+        """Ask, ring, and wait for the answer for so many seconds, as long as whoever wants it is not gone.
+
+        ValueError says what the worker refused; NotAnswered that it did not answer.
+        """
         asked = self.leave(kind, values)
         answered, end = asked.with_suffix(".npz"), time.monotonic() + within
         ring()
         try:
             while not answered.exists():
-                if time.monotonic() > end:
+                if time.monotonic() > end or gone():
                     raise NotAnswered("The training process is busy and did not answer. Please try again.")
                 time.sleep(LOOK_EVERY)
             with np.load(answered, allow_pickle=False) as arrays:
@@ -70,8 +75,11 @@ class Errands:
                 continue  # nobody waits for it any more
             try:
                 said, arrays = do[asked["kind"]](asked["values"])
-            except Exception as error:  # whatever it is, whoever asked is told, and the worker goes on
-                said, arrays = {"refused": str(error) or type(error).__name__}, {}
+            except (ValueError, RuntimeError) as error:
+                said, arrays = {"refused": str(error)}, {}
+            except Exception:  # a mistake of ours: whoever asked is told so, and the worker goes on
+                traceback.print_exc()
+                said, arrays = {"refused": OURS}, {}
             with suppress(OSError):  # on a full disk nobody is answered
                 content = npz(arrays | {"said": np.frombuffer(json.dumps(said, allow_nan=False).encode(), np.uint8)})
                 write_whole(path.with_suffix(".npz"), content)

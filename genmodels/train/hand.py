@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..models import LatentModel
-from .loop import Trainer
+from .loop import Diverged, Trainer
+from .recipe import Stage
 
 T = TypeVar("T")
 FEW = 16  # pictures
@@ -36,15 +37,14 @@ def by_hand(trainer: Trainer, players: Sequence[str] = (), rate: float | None = 
     """Let these players (all of the stage where none are named) make the next step, with the first few pictures of its batch.
 
     It counts as a step like any other. rate: a learning rate instead of the stage's. ValueError where there is no such step: the
-    training is done, its stage solves in one go, or has no such player; the loop's own errors for a loss that is not a number.
+    training is done, its stage solves in one go, or has no such player; Diverged for a loss that is not a number.
     """
     stage, done = trainer.stage_at(trainer.step)
     if trainer.step >= trainer.recipe.steps:
         raise ValueError("This training is done. Let it go on for more steps, and pause it, to make a step by hand.")
     if stage.method == "closed form":
         raise ValueError("This stage solves its model in one go, so there is no single step to make by hand.")
-    if unknown := [player for player in players if player not in stage.players]:
-        raise ValueError(f"{unknown[0]!r:.40} does not learn in this stage; {' and '.join(stage.players)} can.")
+    check_players(players, stage)
     if stage is not trainer.stage:
         trainer.start(stage)
     trainer.reseed()
@@ -57,6 +57,12 @@ def by_hand(trainer: Trainer, players: Sequence[str] = (), rate: float | None = 
     return hand
 
 
+def check_players(players: Sequence[str], stage: Stage) -> None:
+    """ValueError in words where one of them does not learn in a stage."""
+    if unknown := [player for player in players if player not in stage.players]:
+        raise ValueError(f"{unknown[0]!r:.40} does not learn in this stage; {' and '.join(stage.players)} can.")
+
+
 def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | None, rate: float) -> None:
     """One player's part, put down: what it computes, its loss, how long its gradient and its change are, and its loss afterwards."""
     model, owned, noise = trainer.model, trainer.optimizers[player].param_groups[0]["params"], _noise(trainer)
@@ -64,6 +70,8 @@ def _watched(trainer: Trainer, hand: Hand, player: str, x: Tensor, y: Tensor | N
     hand.quantities += seen
     before = [one.detach().clone() for one in owned]
     losses = trainer.learn(player, x, y, rate)
+    if trainer.optimizers[player].found_inf:
+        raise Diverged("The loss of this step is not a number, so nothing was learned from it. A smaller learning rate usually helps.")
     prefix = "" if len(trainer.optimizers) == 1 else f"{player} "
     hand.parts |= {prefix + name: float(value) for name, value in losses.items()}
     hand.update[player] = {"gradient": _length([one.grad for one in owned if one.grad is not None]),

@@ -8,12 +8,12 @@ import torch
 
 from ..checkpoint import Checkpoint, find
 from ..classifier import Classifier
-from ..datasets import Images, OwnSets, dataset, is_own
+from ..datasets import DATASETS, Images, OwnSets, dataset, is_own
 from ..evaluate import SECOND
 from .recipe import Plan
 
 PATIENCE = 5.0  # seconds that everybody else may have to wait for somebody's pictures
-OWN_KEPT = 4  # sets of people's own pictures in memory, beside those that are being trained on
+BROUGHT_KEPT = 4  # sets that people brought, from their disk or the Hub, in memory, beside those that are being trained on
 
 Pair = tuple[Images, Images]  # to train on, to test with
 
@@ -21,7 +21,7 @@ Pair = tuple[Images, Images]  # to train on, to test with
 class Sets:
     """The datasets of plans, on one device, loaded when they are first asked for and kept, and the classifiers of them.
 
-    own: the folder of people's own pictures, of which a few sets are kept in memory.
+    own: the folder of people's own pictures. Of these, and of sets named on the Hub, a few are kept in memory.
     """
 
     def __init__(self, source: Path | None, device: str, checkpoints: Path | None = None, own: Path | None = None):
@@ -35,9 +35,7 @@ class Sets:
         """Both splits, or None while they come. Raises what went wrong with loading once; asked again, it tries again."""
         asked = _asked(plan)
         if asked not in self._sets:
-            kept = [one for one in self._sets if is_own(one[0])]
-            for one in kept[:max(0, len(kept) - OWN_KEPT + 1)] if is_own(plan.dataset) else ():
-                del self._sets[one]
+            self._make_room(plan.dataset)
             self._sets[asked] = Future()
             threading.Thread(target=self._load, args=(asked, self._sets[asked]), daemon=True, name=f"load {plan.dataset}").start()
         if not self._sets[asked].done():
@@ -45,6 +43,12 @@ class Sets:
         if self._sets[asked].exception():
             raise self._sets.pop(asked).exception()
         return self._sets[asked].result()
+
+    def _make_room(self, name: str) -> None:
+        """Let go of the oldest sets of people. Those on their way stay: else five who wait would send away each other's for ever."""
+        here = [one for one, coming in self._sets.items() if one[0] not in DATASETS and coming.done()]
+        for one in here[:max(0, len(here) - BROUGHT_KEPT + 1)] if name not in DATASETS else ():
+            del self._sets[one]
 
     def now(self, plan: Plan) -> Pair:
         """Both splits, waited for a few seconds. ValueError where they take longer; otherwise raises what went wrong with loading."""

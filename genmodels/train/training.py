@@ -64,6 +64,8 @@ class Training:
     def _open(self, images: Images, device: torch.device | str, state: str, crew: Alone | None) -> None:
         """Make the trainer, and set it to where the run has come."""
         run, plan, about = self.run, self.run.plan, self.run.about
+        if state != "running" and about["state"] != state:
+            raise ValueError("This training has gone on meanwhile.")  # it was asked to while its pictures came
         torch.manual_seed(plan.recipe.seed)
         self.trainer = Trainer(FAMILIES[plan.family](plan.model), images, plan.recipe, device, crew)
         resumed = load_state(self._states, self.trainer)

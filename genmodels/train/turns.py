@@ -42,7 +42,7 @@ class Worker:
         self.awaited: dict[str, tuple[float, str]] = {}  # runs whose pictures are on their way: when and what their run.json was told
         self._sets = Sets(data, device, checkpoints, own_sets(folder).folder)
         self._errands, self._bell = Errands(folder), Bell(folder)
-        self._desk = Desk(Path(folder), self._sets, device)
+        self._desk = Desk(Path(folder), self._sets, device, self._errands.leave)
         self._turn = Path(folder) / ".turn"  # names the run being trained: where the process dies, it is the suspect
 
     def serve(self) -> None:
@@ -125,7 +125,8 @@ class Worker:
                 return
             lock = Lock(run.folder / "lock")
             try:
-                run.ended(state)
+                if run.asked():  # nobody has taken the wish back meanwhile
+                    run.ended(state)
             finally:
                 lock.release()
         except Locked:

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class Service:
         self.keeper = Keeper(str(self.folder.resolve()), "--device", self.device, *more)
         self._queue, self._rows, self._bell, self._errands = Queue(self.folder), Rows(), Bell(self.folder), Errands(self.folder)
         self._endings = Endings(self.keeper, self._bell, self._errands)
-        self._estimates = Estimates(self._ask, self.device, fetch=data is not None)
+        self._estimates = Estimates(self._ask, fetch=data is not None)
         self.own, self._access = own_sets(self.folder), Access(self.folder)
         self._guard = threading.RLock()
         if self._queue.unfinished():
@@ -61,19 +62,19 @@ class Service:
         """One's runs, oldest first, each as `Rows.row` says."""
         self.keeper.warm()
         with self._guard:
-            return [self._row(run, about, owner) for run, about in self._queue.runs(hidden(owner))]
+            unfinished = self._queue.unfinished()
+            return [self._row(run, about, owner, unfinished) for run, about in self._queue.runs(hidden(owner))]
 
     def row(self, name: str, owner: str) -> dict:
         """One of these."""
         run = self.find(name, owner)
         try:
             with self._guard:
-                return self._row(run, run.about, owner)
+                return self._row(run, run.about, owner, self._queue.unfinished())
         except FileNotFoundError:  # deleted just now
             return _none_called(name)
 
-    def _row(self, run: Run, about: dict, owner: str) -> dict:
-        unfinished = self._queue.unfinished()
+    def _row(self, run: Run, about: dict, owner: str, unfinished: list[tuple[Run, dict]]) -> dict:
         before = [one.name for one, other in unfinished if other["owner"] == hidden(owner)]
         ahead = before.index(run.name) if run.name in before else 0
         return self._rows.row(run, about, ahead, len({other["owner"] for _, other in unfinished}))
@@ -125,13 +126,13 @@ class Service:
                 return run
         return _none_called(name)
 
-    def estimate(self, plan: Plan, owner: str) -> dict:
-        """How long a training would take here alone, measured; {"problem": sentence} for one that would be refused."""
+    def estimate(self, plan: Plan, owner: str, gone: Callable[[], bool] = lambda: False) -> dict:
+        """How long a training would take here alone, measured; {"problem": sentence} for one that would be refused. gone: whether nobody waits for it now."""
         self.keeper.warm()
         me, unfinished = hidden(owner), [about for _, about in self._queue.unfinished()]
         standing = {"sharing": len({about["owner"] for about in unfinished}), "ahead": sum(about["owner"] == me for about in unfinished)}
         try:
-            return self._estimates.of(self._checked(plan, owner)) | standing
+            return self._estimates.of(self._checked(plan, owner), gone) | standing
         except (ValueError, LookupError) as error:
             return {"problem": str(error)} | standing
 
@@ -165,10 +166,14 @@ class Service:
         with self._guard:
             self._check_place(me)
             folder = self.folder / name
-            if state:
-                (folder / "begin").mkdir(parents=True)
-                shutil.copyfile(state, folder / "begin" / "state.safetensors")  # before there is a run.json that somebody might begin
-            run = Run.create(folder, plan, me, title or f"{plan.family} of {plan.dataset}", group, parent.name if parent else "")
+            try:
+                if state:
+                    (folder / "begin").mkdir(parents=True)
+                    shutil.copyfile(state, folder / "begin" / "state.safetensors")  # before there is a run.json that somebody might begin
+                run = Run.create(folder, plan, me, title or f"{plan.family} of {plan.dataset}", group, parent.name if parent else "")
+            except BaseException:  # without a run.json nobody could delete it
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         self._ring()
         return run
 
@@ -199,7 +204,9 @@ class Service:
         """Multiply the planned learning rate by this from now on, also of a run that goes on later."""
         if not isinstance(factor, int | float) or isinstance(factor, bool) or not FACTORS[0] <= factor <= FACTORS[1]:
             raise Refused(f"The learning rate can be multiplied by {FACTORS[0]} to {FACTORS[1]:.0f}.")
-        self.find(name, owner).ask_for_rate(factor)
+        run = self.find(name, owner)
+        with self._guard:  # a file has one writer at a time
+            run.ask_for_rate(factor)
 
     def hand(self, name: str, owner: str, players: list[str] | None = None, rate: float | None = None) -> dict:
         """One training step by hand on a run that is paused, stopped or finished, saved: only these players learn (none: all of its stage).
@@ -262,7 +269,7 @@ class Service:
             asked = plan(about)
             if about.get("step", 0) >= sum(stage["steps"] for stage in asked["recipe"]["stages"]):
                 raise Refused("This training has come to its end. Give it more steps to let it go on.")
-            caps.check_steps(sum(stage["steps"] for stage in asked["recipe"]["stages"]))
+            caps.check_steps([stage["steps"] for stage in asked["recipe"]["stages"]])
             unfinished = [about for _, about in self._queue.unfinished()]
             caps.check_place(unfinished, 0, about["owner"], self.folder)
             for wish in ENDS:
@@ -270,9 +277,9 @@ class Service:
             run.write(asked=asked, state="waiting", queued=time.time(), why="", deaths=0)
         self._ring()
 
-    def _ask(self, kind: str, values: dict, within: float) -> tuple[dict, dict[str, np.ndarray]]:
+    def _ask(self, kind: str, values: dict, within: float, gone: Callable[[], bool] = lambda: False) -> tuple[dict, dict[str, np.ndarray]]:
         self.keeper.warm()
-        return self._errands.ask(kind, values, within, self._bell.ring)
+        return self._errands.ask(kind, values, within, self._bell.ring, gone)
 
     def _ring(self) -> None:
         self._bell.ring()

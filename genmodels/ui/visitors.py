@@ -34,6 +34,11 @@ class Visitor:
     home: bool
     named: bool = False
 
+    @property
+    def owner(self) -> str | None:
+        """By which name what they train is known: None for somebody who shares an address with others and keeps no cookie."""
+        return self.key if self.named or self.home else None
+
 
 def visitor(scope: Mapping[str, Any]) -> Visitor:
     """Whose request (ASGI scope, http or websocket) this is: as `Visitors` has found out, else by the address alone."""

@@ -17,6 +17,7 @@ async def json_object(request: Request, largest: int) -> dict[str, Any]:
             raise Refused(413, "This is longer than anything that is asked for here.")
     try:
         sent = json.loads(content or b"{}", parse_constant=_no_number)
+        json.dumps(sent, ensure_ascii=False).encode()  # half a character, which JSON can say, is no text that could be answered
     except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, dict):

@@ -203,7 +203,7 @@ class ShelfRoad:
         """Never what came from the Hub: it stays its owner's to publish."""
         whence = ("bundled", "own") if who.home else ("bundled",)
         listed = [name for name in self.engine.names() if origin(self.engine.checkpoint(name).folder) in whence]
-        return listed + [name for name in (self.trained(who.key) if who.named or who.home else []) if self.engine.is_run(name)]
+        return listed + [name for name in (self.trained(who.owner) if who.owner else []) if self.engine.is_run(name)]
 
     def _licences(self, who: Visitor, token: str | None) -> dict[str, list[str]]:
         """The models that this visitor may publish, each with the licences that its data allow."""

@@ -19,9 +19,8 @@ CHANGES = ("pause", "stop", "resume", *TAKES)
 
 
 def name_of(request: Request) -> str | None:
-    """By which name one's trainings are known: None for somebody who shares an address with others and keeps no cookie."""
-    who = visitor(request.scope)
-    return who.key if who.named or who.home else None
+    """By which name one's trainings are known, see `Visitor.owner`."""
+    return visitor(request.scope).owner
 
 
 def owner_of(request: Request) -> str:

@@ -3,10 +3,12 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from contextvars import copy_context
 from math import isfinite
 from pathlib import Path
+from threading import Event
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,7 +41,7 @@ def open_to_asker(service: Service) -> Callable[[str], bool]:
     """For the engine: whether whoever asks right now may use the model of a run: its owner, and everybody while it is shared."""
     def may(name: str) -> bool:
         who = asking()
-        return service.open_to(name, who.key if who else None)
+        return service.open_to(name, who.owner if who else None)
 
     return may
 
@@ -135,7 +137,7 @@ class TrainRoad:
         for name in dict.fromkeys([*own, *filter(self.engine.is_run, names)]):
             try:
                 found.append(trained(self.engine, name, name in own) | self.own.said_of(self.engine.checkpoint(name).about["dataset"], owner))
-            except (KeyError, OSError):  # somebody has just deleted it, or shares it no longer
+            except (LookupError, OSError):  # somebody has just deleted it, or shares it no longer
                 continue
         return {"models": found}
 
@@ -148,7 +150,11 @@ class TrainRoad:
             plan = await self._away(plan_of, sent.get("plan"))
         except Refused as refusal:
             return {"problem": str(refusal)}
-        return await unless_left(request, self._long(request, self.service.estimate, plan, owner))
+        gone = Event()
+        try:
+            return await unless_left(request, self._long(request, self.service.estimate, plan, owner, gone.is_set))
+        finally:
+            gone.set()
 
     async def _start(self, request: Request, sent: dict[str, Any]) -> str:
         owner, said = owner_of(request), [text(sent, "title"), text(sent, "group")]
@@ -191,12 +197,20 @@ class TrainRoad:
 
     async def _away(self, work: Callable[..., T], *values: Any) -> T:
         """work(*values) in a thread of this road's own, for whoever asks; what it refuses comes as `Refused`."""
-        return await asyncio.wrap_future(self.threads.submit(copy_context().run, _done, work, *values))
+        return await asyncio.wrap_future(self._submitted(work, *values))
+
+    def _submitted(self, work: Callable[..., T], *values: Any) -> "Future[T]":
+        return self.threads.submit(copy_context().run, _done, work, *values)
 
     async def _long(self, request: Request, work: Callable[..., T], *values: Any) -> T:
-        """The same of what may take seconds, fewer at a time. It is done also for those who do not wait for it."""
-        with self.long.answering(visitor(request.scope).key, 1):
-            return await self._away(work, *values)
+        """The same of what may take seconds, fewer at a time. It is done also for those who do not wait for it, and counted until it is done."""
+        loop = asyncio.get_running_loop()
+        with ExitStack() as counted:
+            counted.enter_context(self.long.answering(visitor(request.scope).key, 1))
+            working = self._submitted(work, *values)
+            done = counted.pop_all().close
+        working.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(done))
+        return await asyncio.wrap_future(working)
 
 
 def _done(work: Callable[..., T], *values: Any) -> T:
