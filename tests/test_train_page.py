@@ -1,10 +1,14 @@
 """The Train page under the hand of a person, in a real Chromium and on a real service: presets, the form, runs that go on, models that open elsewhere"""
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from PIL import Image
 from starlette.middleware import Middleware
 
 from genmodels.ui.live import trainform
@@ -184,6 +188,49 @@ def test_a_refresh_comes_back_to_the_run_and_the_form(come):
     page.locator(RUN).get_by_role("button", name="Stop").click()
     state(page, "stopped")
     gone(page)
+
+
+def zipped(folder) -> str:
+    """The path of a zip of 80 pictures in two folders."""
+    with zipfile.ZipFile(path := folder / "marbles.zip", "w") as archive:
+        for k in range(80):
+            file = io.BytesIO()
+            Image.fromarray(np.random.default_rng(k).integers(128 * (k % 2), 128 + 127 * (k % 2), (30, 30, 3), np.uint8)).save(file, "png")
+            archive.writestr(f"{('dark', 'light')[k % 2]}/{k}.png", file.getvalue())
+    return str(path)
+
+
+def test_pictures_of_ones_own_are_brought_learned_from_and_taken_away_again(come, tmp_path):
+    page = come("tab=train&kin=autoencoder")
+    page.get_by_test_id("train-own").click()
+    page.get_by_test_id("train-file").set_input_files(zipped(tmp_path))
+    chip = page.locator('.lp-trainsets [aria-checked="true"]', has_text="marbles")
+    chip.wait_for()
+    page.wait_for_url(re.compile("learn=own"))
+    says = page.locator(".lp-bringsays")
+    assert "80 pictures" in says.inner_text() and "dark, light" in says.inner_text() and "Reading" not in says.inner_text()
+    assert page.locator(".lp-say").count() == 0
+    page.get_by_test_id("train").click()
+    page.wait_for_function("/[1-9][\\d,]* of/.test(document.querySelector('.lp-trainstands')?.textContent)")
+    assert "marbles" in page.locator(".lp-trainlist").inner_text()
+    page.locator(RUN).get_by_role("button", name="Stop").click()
+    state(page, "stopped")
+    gone(page)
+    says.get_by_role("button", name="Take these pictures away again").click()
+    says.get_by_text("They are gone from here.").wait_for()
+    page.locator('.lp-trainsets [aria-checked="true"]').wait_for()
+    assert chip.count() == 0
+
+
+def test_a_data_set_of_the_hub_stays_chosen_once_it_is_named(come):
+    page = come()
+    page.get_by_test_id("train-own").click()
+    page.get_by_test_id("train-hub").fill("somebody/pictures")
+    page.get_by_test_id("train-hub").press("Enter")
+    page.locator('.lp-trainsets [data-key="somebody/pictures"][aria-checked="true"]').wait_for()
+    page.wait_for_url(re.compile("learn=somebody(/|%2F)pictures"))
+    page.wait_for_timeout(500)
+    assert page.locator('.lp-trainsets [aria-checked="true"]').get_attribute("data-key") == "somebody/pictures"
 
 
 def test_a_training_is_private_until_its_link_is_shared(come, served):

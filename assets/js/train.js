@@ -52,7 +52,7 @@ class Train {
     }
     try {
       const [form] = await Promise.all([this.road.form(), this.road.refresh()]);
-      this.titles = { learn: (id) => (form.datasets.find((one) => one.id === id)?.title ?? id).replace(/ \(.*/, ""), kin: (id) => form.families.find((one) => one.id === id)?.title ?? id };
+      this.titles = { learn: this.form.called, kin: (id) => form.families.find((one) => one.id === id)?.title ?? id };
       this.data = form;
       this.runs.called(this.titles.learn, this.titles.kin);
       this.form.show(form);

@@ -23,7 +23,7 @@ export function durationText(seconds) {
 
 /**
  * @param {ReturnType<import("./trainroad.js").createRoad>} road @param {(name: string) => void} onBegun a run has begun
- * @returns {{element: HTMLElement, show: (form: import("./trainplan.js").Form) => void, fork: (row: import("./trainroad.js").Row|null) => void, inWords: () => string}}
+ * @returns {{element: HTMLElement, show: (form: import("./trainplan.js").Form) => void, fork: (row: import("./trainroad.js").Row|null) => void, called: (id: string) => string, inWords: () => string}}
  */
 export function createForm(road, onBegun) {
   let form = null, asked = null, parent = null, measuring = null, waiting = 0, measured = "", starting = false;
@@ -36,7 +36,7 @@ export function createForm(road, onBegun) {
   const from = make("div", { class: "lp-trainfrom", hidden: true }), problem = make("p", { class: "lp-trainproblem", role: "alert", hidden: true, "data-testid": "train-problem" });
   const fields = new Map(), groups = make("div", { class: "lp-knobs" }), summary = make("summary", {}, "All settings"), reset = make("button", { class: "lp-quiet", type: "button", onclick: () => choose({ knobs: "" }, false) }, "All as usual");
   const settings = make("details", { class: "lp-trainall", "data-testid": "train-all" }, summary, make("div", { class: "lp-row lp-trainreset" }, reset), groups);
-  const bring = createBring(road, (id) => { choose({ learn: id, knobs: "" }, false); reload(); });
+  const bring = createBring(road, (id) => reload(id));
   const element = make("form", { class: "lp-card lp-trainform", "aria-label": "Train a model", novalidate: "", onsubmit: (event) => { event.preventDefault(); begin(); } },
     make("h2", { class: "lp-aloud" }, "Train a model"), from,
     make("div", { class: "lp-trainstep" }, make("span", { class: "lp-trainlabel" }, "Learn from"), sets, bring.element, bring.says, terms),
@@ -109,10 +109,11 @@ export function createForm(road, onBegun) {
 
   function measureSoon() {
     clearTimeout(waiting);
-    const text = JSON.stringify([planOf(asked), parent?.name]);
-    if (text === measured || chosen().tab !== "train") return;
     measuring?.abort();
     measuring = null;
+    const text = JSON.stringify([planOf(asked), parent?.name]);
+    if (text === measured) return void estimate.classList.remove("busy");
+    if (chosen().tab !== "train") return;
     estimate.classList.add("busy");
     waiting = setTimeout(() => measure(text), PAUSE);
   }
@@ -174,9 +175,12 @@ export function createForm(road, onBegun) {
     button.focus({ preventScroll: true });
   }
 
-  async function reload() {
+  /** There are other data sets than before. @param {string} learn the one to learn from now: it is chosen once the form knows it */
+  async function reload(learn) {
     road.forgetForm();
     form = await road.form().catch((error) => { say(error.message, "problem"); return form; });
+    choose({ learn, knobs: "" }, false);
+    settle();
     draw();
   }
 
@@ -200,6 +204,8 @@ export function createForm(road, onBegun) {
 
   return {
     element, fork,
+    /** What a data set is called here, without what stands in brackets. @param {string} id */
+    called: (id) => short(form?.datasets.find((one) => one.id === id)?.title ?? id),
     show(next) { form = next; settle(); draw(); },
     /** What would be trained now: "a VAE on handwritten digits". */
     inWords: () => { const name = shortFamily(asked.family.title), of = short(asked.data.title); return `${/^[AEIO]/.test(name) ? "an" : "a"} ${/[a-z] /.test(name) ? lower(name) : name} on ${lower(of)}`; },

@@ -41,6 +41,7 @@ export function createRoad() {
   const listeners = new Set(), frames = new Map(), fixtures = new Map(), deleted = new Set();
   /** @type {Row[]|null} */
   let rows = null;
+  const fresher = new Map(); // rows that were told since the newest look began
   let may = true, waiting = 0, lost = false, form = null, told = "", turn = 0;
 
   const row = (name) => rows?.find((one) => one.name === name) ?? null;
@@ -72,11 +73,13 @@ export function createRoad() {
   async function refresh() {
     clearTimeout(waiting);
     const mine = ++turn;
+    fresher.clear();
     try {
       const answer = await ask("GET", "runs");
       if (mine !== turn) return; // a later answer is on its way, or has come
       [may, lost] = [answer.may, false];
-      became(answer.runs);
+      const here = answer.runs.filter(({ name }) => !deleted.has(name)).map((one) => fresher.get(one.name) ?? one);
+      became([...here, ...[...fresher.values()].filter((one) => !here.some(({ name }) => name === one.name))]);
     } catch (error) {
       lost = true;
       tell();
@@ -88,8 +91,8 @@ export function createRoad() {
 
   /** What one answer says of a run. @param {Row} next */
   function replace(next) {
-    if (!next?.name || !rows) return;
-    turn += 1; // an older look is out of date
+    if (!next?.name || !rows || deleted.has(next.name)) return;
+    fresher.set(next.name, next); // a look that is under way may be older
     became(row(next.name) ? rows.map((one) => (one.name === next.name ? next : one)) : [...rows, next]);
     follow();
   }
@@ -167,7 +170,7 @@ export function createRoad() {
     remove: async (name) => {
       deleted.add(name);
       await request("DELETE", at(name)).catch((error) => { deleted.delete(name); throw error; });
-      turn += 1;
+      fresher.delete(name);
       rows = rows?.filter((one) => one.name !== name) ?? null;
       tell();
       await reloadCatalogue().catch(() => {}); // nobody asks for pictures of what is gone

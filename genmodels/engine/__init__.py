@@ -228,11 +228,12 @@ class Engine:
         return self._borrowed.submit(job) if self._borrowed and job.long and not told else self._in_line(job)  # a card tells nothing on the way
 
     def onnx(self, name: str) -> Path:
-        """The decoder or classifier as an ONNX file (see `export.to_onnx`), made on first use and kept in the cache.
+        """The decoder or classifier as an ONNX file (see `export.to_onnx`), made on first use and kept in the cache, of a run beside its model.
 
         ValueError in words for a model of many steps, which has none.
         """
-        path = self.cache / f"{self.onnx_hash(name)}.onnx"
+        kept = self.checkpoint(name).folder.parent / "onnx" if self.is_run(name) else self.cache  # what is private goes with its run
+        path = kept / f"{self.onnx_hash(name)}.onnx"
         with self._exporting:
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)

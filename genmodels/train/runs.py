@@ -6,6 +6,7 @@ events.jsonl  one line per report: step, seconds of training, losses (null where
 fixed.npz     the test pictures that all frames show, and the labels of those whose codes they keep
 frames/       at most 200 .npz: pictures of fixed latents, reconstructions, codes of fixed pictures, readouts
 checkpoint/   the averaged model, a checkpoint like any other, once the run has paused, stopped or finished
+onnx/         its decoder for other programs, where somebody has asked for it
 state/        two resumable states, the older one in case the newer is damaged
 begin/        the weights that it begins with, where these are another run's
 lock          held by the process that trains: it alone writes run.json, everyone else reads
