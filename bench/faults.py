@@ -17,10 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
+from genmodels.datasets import hidden
 from genmodels.train.events import Events
 from genmodels.train.recipe import Plan, load_plan, plan_from
 from genmodels.train.runs import Run
-from genmodels.train.worker import Service, hidden
+from genmodels.train.worker import Service
 
 ROOT = Path(__file__).parents[1]
 LOST, STOP, SHARE = 10.0, 1.0, 0.4  # seconds of training that a death may cost; that a stop may take; of the speed alone, for each of two

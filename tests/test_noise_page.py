@@ -249,10 +249,13 @@ def test_what_it_learned_is_taken_away_from_coarse_to_fine(show):
 
 
 def test_what_is_not_there_yet_is_not_saved_and_that_is_said(show):
-    page = show("noise", "&trip=200&steps=200")
+    page, saved = show("noise", "&trip=200&steps=200"), []
+    page.on("download", lambda file: saved.append(file))
     page.wait_for_selector('[data-testid="trip-save-gif"]', timeout=PATIENCE)
     page.click('[data-testid="noisewalk-save-gif"]')
     page.locator(".lp-say", has_text="nothing to save yet").wait_for(timeout=PATIENCE)
+    page.wait_for_timeout(500)  # a file would come a moment after the words
+    assert not saved
 
 
 TOGETHER = 4  # pictures of a walk that are asked for at once

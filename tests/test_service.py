@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from genmodels.checkpoint import Checkpoint
-from genmodels.datasets import DATASETS
+from genmodels.datasets import DATASETS, hidden
 from genmodels.models import MODELS
 from genmodels.train import caps
 from genmodels.train.caps import Refused
 from genmodels.train.lock import Lock
 from genmodels.train.measuring import step_seconds
 from genmodels.train.runs import Run
-from genmodels.train.worker import Service, hidden
+from genmodels.train.worker import Service
 
 from .train_kit import served, small_plan, wait_for
 

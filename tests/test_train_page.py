@@ -292,14 +292,16 @@ def test_the_form_trains_what_is_set_and_refuses_in_words_what_does_not_fit(come
     gone(page)
 
 
-def test_a_fork_begins_with_the_weights_of_its_parent(come):
+def test_a_fork_begins_with_the_weights_of_its_parent(come, served):
     page = come()
     parent = stopped(page)
     press(page, "Fork")
     page.locator(".lp-trainfrom", has_text="One long").wait_for()
     page.get_by_test_id("train").click()
     page.wait_for_function("document.querySelectorAll('.lp-trainlist li').length === 2")
-    page.wait_for_function(f"!location.href.includes('{parent}')")
+    page.wait_for_url(re.compile(rf"run=(?!{parent})"))
+    fork = served[1].folder / re.search(r"run=([\w.-]+)", page.url)[1]
+    assert json.loads((fork / "run.json").read_text())["parent"] == parent and (fork / "begin" / "state.safetensors").exists()
     page.locator(RUN).get_by_role("button", name="Stop").click()
     state(page, "stopped")
     gone(page)

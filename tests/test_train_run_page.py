@@ -130,6 +130,7 @@ def test_arrow_keys_go_from_moment_to_moment_and_space_plays(open_run):
         page.wait_for_selector(f'[data-testid="run"][data-frame="{step}"]')
     page.keyboard.press("Space")
     page.wait_for_function("document.querySelector('[data-testid=run-play]').textContent.includes('Pause')")
+    page.wait_for_selector('[data-testid="run"]:not([data-frame="30"])')
     page.keyboard.press("Space")
     page.wait_for_function("document.querySelector('[data-testid=run-play]').textContent.includes('Play')")
 

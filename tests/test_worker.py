@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from genmodels.datasets import DATASETS
+from genmodels.datasets import DATASETS, hidden
 from genmodels.models import MODELS
 from genmodels.train import caps, endings, process, training, turns
 from genmodels.train.caps import PER_OWNER, Refused
@@ -20,7 +20,7 @@ from genmodels.train.queue import Queue
 from genmodels.train.recipe import Plan, Recipe
 from genmodels.train.runs import Run
 from genmodels.train.turns import Worker
-from genmodels.train.worker import Service, hidden
+from genmodels.train.worker import Service
 
 from .conftest import digits_plan, tiny_config
 

@@ -11,7 +11,7 @@ import sys
 from ..pictures import BadPicture, square
 from ..registry import modules_in
 from ._base import Images, floats
-from ._own import Own, OwnSets, is_own
+from ._own import Own, OwnSets, hidden, is_own
 from ._ready import is_fetched, ready
 from ._unpacked import LARGEST as LARGEST_UPLOAD
 

@@ -1,6 +1,6 @@
 """A whole dataset in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 SPLITS = ("train", "test")
 Progress = Callable[[int, int, str], None]  # done, total, "bytes" or "pictures"
+PART = 5_000  # pictures that are numbers at once where all are gone through: they take four times the memory of pixels
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class Images:
     def floats(self, index: Tensor | slice) -> Tensor:
         """Pictures [B, C, H, W] in [-1, 1]."""
         return floats(self.pixels[index])
+
+    def parts(self) -> Iterator[Tensor]:
+        """All pictures in [-1, 1] in their order, PART at a time."""
+        return (self.floats(slice(k, k + PART)) for k in range(0, len(self), PART))
 
     def one_hot(self, index: Tensor | slice) -> Tensor:
         """Classes as conditions [B, K] float32: one-hot, or the attributes."""

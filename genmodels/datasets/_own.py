@@ -81,7 +81,7 @@ class OwnSets:
                  "image_shape": [found.pixels.shape[-1], *found.pixels.shape[1:3]], "classes": list(found.classes), "account": list(found.account),
                  "count": len(found.pixels), "created": time.time()}
         file = io.BytesIO()
-        np.savez_compressed(file, pixels=found.pixels, labels=found.labels, about=_bytes(about | {"owner": _hidden(owner)}))
+        np.savez_compressed(file, pixels=found.pixels, labels=found.labels, about=_bytes(about | {"owner": hidden(owner)}))
         with self._guard:
             self._check_place(owner)  # others may have come while this one was unpacked
             folder = self.folder / _hex(about["id"])
@@ -91,10 +91,10 @@ class OwnSets:
 
     def of(self, owner: str) -> list[dict[str, Any]]:
         """One's own sets, oldest first."""
-        return sorted((_public(about) for about in self._all() if about["owner"] == _hidden(owner)), key=lambda about: about["created"])
+        return sorted((_public(about) for about in self._all() if about["owner"] == hidden(owner)), key=lambda about: about["created"])
 
     def about(self, name: str, owner: str) -> dict[str, Any]:
-        if (about := self._about(name)) is None or about["owner"] != _hidden(owner):
+        if (about := self._about(name)) is None or about["owner"] != hidden(owner):
             raise LookupError(GONE)
         return _public(about)
 
@@ -118,7 +118,7 @@ class OwnSets:
 
     def _check_place(self, owner: str) -> None:
         kept = self._all()
-        if sum(about["owner"] == _hidden(owner) for about in kept) >= PER_OWNER:
+        if sum(about["owner"] == hidden(owner) for about in kept) >= PER_OWNER:
             raise ValueError(f"You have {PER_OWNER} sets of pictures here already. Take one away before you bring another.")
         if len(kept) >= MOST:
             raise ValueError("This server keeps no more pictures; ask whoever runs it to make room.")
@@ -144,8 +144,8 @@ def _bytes(about: dict[str, Any]) -> np.ndarray:
     return np.frombuffer(json.dumps(about).encode(), np.uint8)
 
 
-def _hidden(owner: str) -> str:
+def hidden(owner: str) -> str:
     """What is kept of an owner's token: enough to know it again, too little to use it."""
     if not isinstance(owner, str) or not owner:
-        raise ValueError("Pictures need an owner: a random token that the browser keeps.")
+        raise ValueError("There has to be an owner: a random token that the browser keeps.")
     return hashlib.sha256(owner.encode()).hexdigest()[:16]

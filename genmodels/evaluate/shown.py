@@ -1,15 +1,11 @@
 """What a family proves of itself, its readout, measured on test pictures."""
 
-from collections.abc import Iterator
-
 import torch
-from torch import Tensor
 
 from ..datasets import Images
 from .subject import Subject, balanced
 
 READ = 2000  # test pictures that are looked at, the classes in turn
-PART = 5000  # training pictures that a model meets at once
 
 
 def shown(subject: Subject, train: Images) -> dict:
@@ -20,13 +16,9 @@ def shown(subject: Subject, train: Images) -> dict:
     model, device = subject.model, subject.model.device
     if not model.can("readout"):
         return {}
-    model.meet(_parts(train, device))
+    model.meet(part.to(device) for part in train.parts())
     chosen = torch.from_numpy(balanced(subject.labels, READ))
     with torch.random.fork_rng([]), torch.no_grad():
         torch.manual_seed(0)
         found = model.readout(subject.x[chosen].to(device), subject.told(subject.y[chosen].to(device)))
     return {"pictures": len(chosen), "numbers": {name: value.tolist() for name, value in found.items()}} if found else {}
-
-
-def _parts(train: Images, device: torch.device) -> Iterator[Tensor]:
-    return (train.floats(slice(k, k + PART)).to(device) for k in range(0, len(train), PART))

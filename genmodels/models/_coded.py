@@ -12,7 +12,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, 
 
 
 class Coded(LatentModel):
-    """An autoencoder whose family says how a picture becomes a code [B, D], as it is trained (`_code`), and a code a picture (`_out`).
+    """An autoencoder, or what serves as one: its family says how a picture becomes a code [B, D], as it is trained (`_code`), and a code a picture (`_out`).
 
     It keeps mean and scale of the codes, so that latents look like N(0, I) from outside; that they do not fill that ball is what the VAE
     was invented for.
@@ -34,8 +34,7 @@ class Coded(LatentModel):
     def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
         codes = torch.cat([self._code(part) for part in x.split(1000)])
         self.mean.copy_(codes.mean(0))
-        spread = codes.std(0)
-        self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))  # a dead unit keeps scale one
+        self.scale.copy_(scale_of(codes))
 
     def _code(self, x: Tensor) -> Tensor:
         """Pictures [B, C, H, W] in [-1, 1] to codes [B, D] before they are standardised."""
@@ -66,6 +65,12 @@ class TransposedMLP(nn.Module):
         for k, (layer, bias) in enumerate(zip(layers, self.biases, strict=True)):
             code = F.linear(ACTIVATIONS[self.activation](code) if k else code, layer.weight.T, bias)
         return code
+
+
+def scale_of(codes: Tensor, over: int | tuple[int, ...] = 0) -> Tensor:
+    """The spread of codes over some of their dimensions, by which they are divided; one for a dead unit, which has none to divide by."""
+    spread = codes.std(over)
+    return torch.where(spread > 1e-6, spread, torch.ones_like(spread))
 
 
 def flat_pixels(x: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..knobs import knob
-from ._base import LatentModel, check_square
+from ._base import check_square
+from ._coded import Coded, flat_pixels
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Config:
             raise ValueError("rbm config: a Boltzmann machine takes no conditions here; use a VAE for that.")
 
 
-class RBM(LatentModel):
+class RBM(Coded):
     """Pixels v in [0, 1] and hidden units h, with the energy E(v, h) = -b v - c h - h W v.
 
     The code of a picture is what its hidden units are told, c + W v, brought to mean 0 and spread 1; decoding is one pass down by their probabilities.
@@ -37,22 +38,13 @@ class RBM(LatentModel):
     ABOUT = "Nothing is copied and no error is sent back: pictures get a low energy, and what the machine dreams up by itself a high one."
 
     def __init__(self, config: Config):
-        super().__init__(config)
+        super().__init__(config, config.hidden)
         pixels = prod(config.image_shape)
-        self.latent_shape = (config.hidden,)
         self.weight = nn.Parameter(torch.randn(config.hidden, pixels) / pixels**0.5)
         self.visible_bias = nn.Parameter(torch.zeros(pixels))
         self.hidden_bias = nn.Parameter(torch.zeros(config.hidden))
-        self.register_buffer("mean", torch.zeros(config.hidden))
-        self.register_buffer("scale", torch.ones(config.hidden))
         if config.persistent:
             self.register_buffer("dreams", torch.zeros(config.chains, pixels, dtype=torch.uint8))  # black and white pixels
-
-    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return (self._told((x.flatten(1) + 1) / 2) - self.mean) / self.scale
-
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return self._picture(self._pixels((z * self.scale + self.mean).sigmoid()))
 
     def free_energy(self, v: Tensor) -> Tensor:
         """-log of the sum over h of exp(-E(v, h)) [B], of pixels v [B, D] in [0, 1]."""
@@ -64,18 +56,11 @@ class RBM(LatentModel):
         Those are the gradients of a difference of free energies, of data and dreams, which says nothing of how far the machine is: it stays near zero.
         """
         with torch.autocast(x.device.type, enabled=False):
-            v = ((x.float().flatten(1) + 1) / 2).bernoulli()
+            v = flat_pixels(x.float()).bernoulli()
             dreamt = self._dreamt(v)
             gap = self.free_energy(v).mean() - self.free_energy(dreamt).mean()
             unlikely = self._unlikely(v)
         return {"loss": gap + (unlikely - gap).detach(), "free energy of data less that of dreams": gap}
-
-    @torch.no_grad()
-    def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
-        told = torch.cat([self._told((part.flatten(1) + 1) / 2) for part in x.split(1000)])
-        self.mean.copy_(told.mean(0))
-        spread = told.std(0)
-        self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))  # a dead unit keeps scale one
 
     def let_go(self) -> None:
         if self.config.persistent:
@@ -92,7 +77,7 @@ class RBM(LatentModel):
                 "mean activity of each hidden unit": each}
 
     def by_hand(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> list[tuple[str, Tensor]]:
-        v = ((x.flatten(1) + 1) / 2).bernoulli()
+        v = flat_pixels(x).bernoulli()
         likely = self._told(v).sigmoid()
         h = likely.bernoulli()
         down = self._pixels(h)
@@ -106,6 +91,16 @@ class RBM(LatentModel):
                 ("probabilities of the pixels", self._picture(down)), ("dreamt", self._picture(dreamt)),
                 ("free energy of the pixels", energies[0]), ("free energy of the dream", energies[1]),
                 ("the strongest filters", self._picture(0.5 + filters / (2 * filters.abs().amax(1, keepdim=True).clamp(min=1e-12))))]
+
+    def _code(self, x: Tensor) -> Tensor:
+        return self._told(flat_pixels(x))
+
+    def _out(self, code: Tensor) -> Tensor:
+        """The probabilities of the pixels [B, C H W] in one pass down, which have been squashed already."""
+        return self._pixels(code.sigmoid())
+
+    def _shown(self, out: Tensor) -> Tensor:
+        return self._picture(out)
 
     def _told(self, v: Tensor) -> Tensor:
         """What hidden units hear of pixels: the logits of their probabilities [B, hidden]."""

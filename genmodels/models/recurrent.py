@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..knobs import knob
-from ._base import LatentModel, check_square
+from ._base import check_square
+from ._coded import Coded
 
 
 @dataclass(frozen=True)
@@ -26,25 +27,22 @@ class Config:
             raise ValueError("recurrent config: an autoencoder takes no conditions; use a VAE for that.")
 
 
-class Recurrent(LatentModel):
-    """What the reader keeps after the last row is all that the writer is given. Codes keep their mean and scale, so that latents look like N(0, I)."""
+class Recurrent(Coded):
+    """What the reader keeps after the last row is all that the writer is given."""
 
     Config = Config
     STAGES = ({"players": ("model",), "steps": 2000, "rate": 4e-3},)
     ABOUT = "A picture is read as a sequence, row after row, into one small memory, and written again from that: each row tells a little more of the code."
 
     def __init__(self, config: Config):
-        super().__init__(config)
+        super().__init__(config, config.latent_dim)
         channels, _, side = config.image_shape
-        self.latent_shape = (config.latent_dim,)
         self.encoder = nn.LSTM(channels * side, config.hidden)
         self.encoder_head = nn.Linear(config.hidden, config.latent_dim)
         self.begin = nn.Linear(config.latent_dim, 2 * config.writer_hidden)  # the writer's memory before the first row
         self.decoder = nn.LSTM(config.latent_dim, config.writer_hidden)
         self.decoder_head = nn.Linear(config.writer_hidden, channels * side)
         self._start()
-        self.register_buffer("mean", torch.zeros(config.latent_dim))
-        self.register_buffer("scale", torch.ones(config.latent_dim))
 
     @torch.no_grad()
     def _start(self) -> None:
@@ -63,24 +61,11 @@ class Recurrent(LatentModel):
             nn.init.zeros_(head.bias)
         self.decoder_head.bias.fill_(-2.0)
 
-    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return (self._codes(x)[-1] - self.mean) / self.scale
-
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return (self._out(z * self.scale + self.mean) / 2).tanh()
-
     def loss(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> dict[str, Tensor]:
-        out, pixels = self._out(self._codes(x)[-1]), (x + 1) / 2
+        out, pixels = self._out(self._code(x)), (x + 1) / 2
         if self.config.error == "cross-entropy":
             return {"loss": F.binary_cross_entropy_with_logits(out, pixels)}
         return {"loss": (out.sigmoid() - pixels).square().mean()}
-
-    @torch.no_grad()
-    def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
-        codes = torch.cat([self._codes(part)[-1] for part in x.split(1000)])
-        self.mean.copy_(codes.mean(0))
-        spread = codes.std(0)
-        self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))  # a dead unit keeps scale one
 
     def readout(self, x: Tensor, y: Tensor | None = None) -> dict[str, Tensor]:
         """The error of each row with pixels in [0, 1], and how well the code that would be given after each row foretells the one after the last."""
@@ -95,19 +80,22 @@ class Recurrent(LatentModel):
     def by_hand(self, x: Tensor, y: Tensor | None = None, player: str = "model") -> list[tuple[str, Tensor]]:
         rows, step = self._sequence(x), self.config.along[:-1]
         states, _ = self.encoder(rows)
-        code = self._codes(x)[-1]
+        code = self._code(x)
         memory, _ = self.decoder(code.expand(len(rows), *code.shape), self._memory(code))
         middle = len(rows) // 2
         return [("x", x), (f"{step} {middle}", rows[middle - 1]), (f"memory after {step} {middle}", states[middle - 1].float()),
                 (f"memory after the last {step}", states[-1].float()), ("code", code), (f"writing memory at {step} {middle}", memory[middle - 1].float()),
-                ("reconstruction", (self._picture(self.decoder_head(memory).float()) / 2).tanh())]
+                ("reconstruction", self._shown(self._picture(self.decoder_head(memory).float())))]
+
+    def _code(self, x: Tensor) -> Tensor:
+        return self._codes(x)[-1]
 
     def _codes(self, x: Tensor) -> Tensor:
         """The code [T, B, D] that pictures would be given after each row; the last is theirs."""
         return self.encoder_head(self.encoder(self._sequence(x))[0]).float()
 
     def _out(self, code: Tensor) -> Tensor:
-        """Pictures before any squashing. The writer is told the code at every row."""
+        """The writer is told the code at every row."""
         told = code.expand(self.image_shape[-1], *code.shape)
         return self._picture(self.decoder_head(self.decoder(told, self._memory(code))[0]).float())
 

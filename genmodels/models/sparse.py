@@ -2,8 +2,9 @@
 
 A picture is a sum of the strokes of the units that are awake (Olshausen & Field 1996), squashed to between black and white; one layer,
 or a deeper one, says which are. What keeps them asleep is an L1 penalty on their activity, or the KL divergence of each unit's mean
-activity from a small target (Ng, CS294A lecture notes on sparse autoencoders, section 3). Then strokes have one length, so that activity cannot be small and
-strokes large instead.
+activity from a small target (Ng, CS294A lecture notes on sparse autoencoders, section 3). With L1 all strokes have one fixed length, or
+activity would become small and strokes large instead; KL, which pulls a mean activity below its target up again, lets each unit learn
+the length of its stroke.
 """
 
 from dataclasses import dataclass

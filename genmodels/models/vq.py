@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..knobs import knob
 from ..nets import Residual, activated, start_dim
 from ._base import LatentModel, check_square
+from ._coded import scale_of
 
 DEAD = 0.02  # of the mean use: a code that is used less is put where a code is wanted
 
@@ -90,10 +91,9 @@ class VQ(LatentModel):
     @torch.no_grad()
     def refresh(self, x: Tensor, y: Tensor | None = None) -> None:
         codes = torch.cat([self._encoded(part) for part in x.split(1000)])
-        spread = codes.std((0, 2, 3))
         self.codebook.copy_(self.codebook.half())  # as a checkpoint may keep them: otherwise a place between two codes would fall to the other
         self.mean.copy_(codes.mean((0, 2, 3)))
-        self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))  # a dead channel keeps scale one
+        self.scale.copy_(scale_of(codes, (0, 2, 3)))
 
     def let_go(self) -> None:
         del self.used, self.sums

@@ -17,7 +17,6 @@ from .recipe import Recipe, Stage
 
 WARMUP = 100  # steps over which the rate rises
 REFRESH_ON = 10_000  # pictures that the data-describing buffers are measured on
-PART = 5_000  # training pictures that a model meets at once
 PATIENCE = 3  # non-finite losses in a row before the training gives up
 
 
@@ -51,7 +50,7 @@ class Trainer:
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         self.images = images.to(self.device)
-        self.average.meet(self.images.floats(slice(k, k + PART)) for k in range(0, len(images), PART))
+        self.average.meet(self.images.parts())
         self.recipe = recipe
         self.half = recipe.precision == "bfloat16" or recipe.precision == "auto" and has_bfloat16(self.device)
         self.step = 0

@@ -1,6 +1,5 @@
 """The server's side of training: start, steer, look at and delete the trainings of people, while one worker process trains them."""
 
-import hashlib
 import re
 import secrets
 import shutil
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 
 from ..checkpoint import FAMILIES, NAME
-from ..datasets import is_own
+from ..datasets import hidden, is_own
 from . import caps
 from .access import Access
 from .bell import Bell
@@ -284,13 +283,6 @@ class Service:
     def _ring(self) -> None:
         self._bell.ring()
         self.keeper.warm()
-
-
-def hidden(owner: str) -> str:
-    """What is kept of an owner's token: enough to know it again, too little to use it."""
-    if not isinstance(owner, str) or not owner:
-        raise ValueError("A training needs an owner: a random token that the browser keeps.")
-    return hashlib.sha256(owner.encode()).hexdigest()[:16]
 
 
 def _none_called(name) -> None:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from ...datasets import DATASETS
@@ -17,6 +17,7 @@ from ...models import LatentModel
 from ..visitors import visitor
 from .asking import unless_left
 from .ownpicture import OwnPicture
+from .sent import content_of, json_answer
 from .waiting import Refused, Waiting
 
 AT_ONCE = 2  # files that are unpacked at the same time: each may take 200 MB for a moment
@@ -61,7 +62,7 @@ class Intake:
         known = DATASETS.get(str(self.engine.checkpoint(name).about["dataset"]))
         of_faces = "eyes" in getattr(known, "OWN", {})
         with self.waiting.answering(visitor(request.scope).key, 1):
-            data = await _file(request)
+            data = await content_of(request, LARGEST_FILE, f"A picture's file may have {LARGEST_FILE >> 20} MB; this one has more.")
             try:
                 found = await unless_left(request, asyncio.get_running_loop().run_in_executor(self.pool, opened, data, of_faces))
             except BadPicture as error:
@@ -69,13 +70,4 @@ class Intake:
         answer: dict[str, Any] = {
             "picture": f"data:{found.kind};base64,{b64encode(found.file).decode()}", "width": found.width, "height": found.height,
             "done": found.done, "faces": [{"eyes": face.eyes, "sure": face.sure} for face in found.faces]}
-        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
-
-
-async def _file(request: Request) -> bytes:
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > LARGEST_FILE:
-            raise Refused(413, f"A picture's file may have {LARGEST_FILE >> 20} MB; this one has more.")
-    return bytes(content)
+        return json_answer(answer)

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from ...datasets import DATASETS, Images
 from ...engine import Engine
 from ..visitors import visitor
 from .asking import Body, received, unless_left
 from .posted import Posted
+from .sent import json_answer
 
 SHOWN = 6
 SIDE = 16  # pixels of the small pictures that are compared: what is alike may lie a pixel aside
@@ -71,7 +72,7 @@ class Neighbours(Posted):
             content = await received(request, Body(height * width * channels, 0, False, f"picture of {height} x {width} x {channels} bytes"), 1)
             pixels = np.frombuffer(content, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
             found = await unless_left(request, self._near(str(self.engine.checkpoint(name).about["dataset"]), pixels))
-        return JSONResponse(found, headers={"Cache-Control": "no-store"})
+        return json_answer(found)
 
     async def _near(self, name: str, pixels: np.ndarray) -> dict[str, Any]:
         data = DATASETS.get(name)

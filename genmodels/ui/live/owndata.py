@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from ...datasets import LARGEST_UPLOAD, Own, OwnSets, is_own
 from ..visitors import visitor
 from .asking import unless_left
+from .sent import content_of, json_answer
 from .waiting import Refused, Waiting, refusing
 
 T = TypeVar("T")
@@ -48,11 +49,11 @@ class OwnData:
             case ("POST",):
                 with self.waiting.answering(visitor(request.scope).key, 1):
                     title, side = request.query_params.get("title", ""), _side(request.query_params.get("side", ""))
-                    data = await _file(request)
-                    return _json(await unless_left(request, self._away(self.sets.add, data, owner, title, side)))
+                    data = await content_of(request, LARGEST_UPLOAD, f"A file of pictures may have {LARGEST_UPLOAD >> 20} MB; this one has more.")
+                    return json_answer(await unless_left(request, self._away(self.sets.add, data, owner, title, side)))
             case ("DELETE", name):
                 await self._away(self.sets.remove, name, owner)
-                return _json({"deleted": name})
+                return json_answer({"deleted": name})
         raise Refused(405 if len(parts) < 2 else 404, f"{request.method} is not answered here.")
 
     async def _away(self, work: Callable[..., T], *values: Any) -> T:
@@ -73,16 +74,3 @@ def _side(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and len(text) < 5):
         raise Refused(400, f"?side= must be a number of pixels, not {text!r:.20}.")
     return int(text) if text else None
-
-
-async def _file(request: Request) -> bytes:
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > LARGEST_UPLOAD:
-            raise Refused(413, f"A file of pictures may have {LARGEST_UPLOAD >> 20} MB; this one has more.")
-    return bytes(content)
-
-
-def _json(value: Any) -> JSONResponse:
-    return JSONResponse(value, headers={"Cache-Control": "no-store"})

@@ -13,7 +13,7 @@ from scipy.stats import chi2
 from skimage.metrics import structural_similarity
 from skimage.restoration import inpaint_biharmonic
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from ...engine import Engine, Search, Sought
@@ -23,6 +23,7 @@ from ..visitors import visitor
 from .asking import Asking, Body, received, unless_left
 from .lines import Lines, line, text
 from .packing import packed
+from .sent import json_answer
 from .waiting import Refused
 
 NEAREST = 6  # codes of the atlas
@@ -65,7 +66,7 @@ class OwnPicture:
         pixels, behind = await _picture(request, model, 4 * size, f"a code of {size} float32 numbers")
         key = visitor(request.scope).key
         with self.asking.waiting.answering(key, 1):
-            return JSONResponse(await unless_left(request, self._made_of(name, model, pixels, behind, key)), headers={"Cache-Control": "no-store"})
+            return json_answer(await unless_left(request, self._made_of(name, model, pixels, behind, key)))
 
     async def _made_of(self, name: str, model: LatentModel, pixels: np.ndarray, behind: bytes, key: str) -> dict[str, Any]:
         told, y = await self._told(name, model, pixels, key)

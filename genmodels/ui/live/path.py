@@ -17,6 +17,7 @@ from ..visitors import visitor
 from .asking import LARGEST_BODY, number, whole
 from .lines import Lines, line, text
 from .posted import Posted
+from .sent import content_of
 from .waiting import Refused
 
 MOST = 16  # pictures on one path, of small pictures; of larger ones so many that a line stays within LARGEST numbers of each kind
@@ -38,7 +39,7 @@ class PathRoad(Posted):
         model = self.asking.blueprint(name)
         if not isinstance(model, LatentModel):
             raise Refused(400, f"{name} is a classifier: it has no latent space.")
-        content = await _content(request)
+        content = await content_of(request, LARGEST_BODY, f"More than {LARGEST_BODY >> 20} MB are not taken at a time.")
         return await self.told(request, name, model, content)
 
     async def told(self, request: Request, name: str, model: LatentModel, content: bytes) -> Response:
@@ -99,15 +100,6 @@ def _latents(content: bytes, n: int, model: LatentModel) -> tuple[np.ndarray, np
     size, told = n * prod(model.latent_shape), n * len(model.conditions)
     z = np.frombuffer(content, "<f4", size).reshape(n, *model.latent_shape)
     return z, np.frombuffer(content, "<f4", told, 4 * size).reshape(n, -1) if told else None
-
-
-async def _content(request: Request) -> bytes:
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > LARGEST_BODY:
-            raise Refused(413, f"More than {LARGEST_BODY >> 20} MB are not taken at a time.")
-    return bytes(content)
 
 
 async def _lines(news: asyncio.Queue, n: int, said: Said, what: str) -> AsyncIterator[bytes]:

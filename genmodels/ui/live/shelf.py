@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from ...engine import Engine
@@ -22,7 +22,7 @@ from .asking import Refused, unless_left
 from .catalogue import origin
 from .errands import Errand, Errands, in_words
 from .models import can_sign_in
-from .sent import json_object
+from .sent import json_answer, json_object
 
 LARGEST_BODY = 32 << 10  # bytes of what a page asks for here
 LOOKS, LOOKS_EACH = 8, 2  # and drafts, at the same time, in all and by one visitor
@@ -66,23 +66,23 @@ class ShelfRoad:
         who = visitor(request.scope)
         match (request.method, *parts):
             case ("GET", "state"):
-                return _json(await asyncio.to_thread(self._state, who, token_of(request.scope)))
+                return json_answer(await asyncio.to_thread(self._state, who, token_of(request.scope)))
             case ("GET", "errand"):
-                return _json(self._errand(who))
+                return json_answer(self._errand(who))
             case ("POST", "look"):
-                return _json(await self._look(request, who, await _asked(request, "text")))
+                return json_answer(await self._look(request, who, await _asked(request, "text")))
             case ("POST", "fetch"):
-                return _json(self._fetch(who, await _asked(request, "text")))
+                return json_answer(self._fetch(who, await _asked(request, "text")))
             case ("POST", "draft"):
-                return _json(await self._draft(await _asked(request, "model", "repo", "licence", "title", "words"), who, request))
+                return json_answer(await self._draft(await _asked(request, "model", "repo", "licence", "title", "words"), who, request))
             case ("POST", "publish"):
                 asked = await _asked(request, "model", "repo", "licence", "title", "words", private=True, over=False)
-                return _json(self._publish(who, asked, request))
+                return json_answer(self._publish(who, asked, request))
             case ("DELETE", "errand"):
                 self.errands.stop(who.key)
-                return _json(self._errand(who))
+                return json_answer(self._errand(who))
             case ("DELETE", "models", name):
-                return _json(await asyncio.to_thread(self._delete, who, name))
+                return json_answer(await asyncio.to_thread(self._delete, who, name))
         raise Refused(404 if request.method in ("GET", "POST", "DELETE") else 405, "There is nothing at this address.")
 
     # What there is
@@ -238,10 +238,6 @@ def _spoken(work) -> dict[str, Any]:
         return work()
     except Exception as error:
         return {"problem": in_words(error)}
-
-
-def _json(value: Any) -> JSONResponse:
-    return JSONResponse(value, headers={"Cache-Control": "no-store"})
 
 
 async def _asked(request: Request, *texts: str, **switches: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
 
 from ...engine import Engine
@@ -24,6 +24,7 @@ from .arrays import as_one_file, for_browser
 from .asking import BYTES, unless_left
 from .errands import in_words
 from .owndata import OwnData
+from .sent import json_answer as _json
 from .sent import json_object
 from .taking import zipped
 from .trainasked import CHANGES, NAMELESS, by_hand, change, name_of, named, owner_of, plan_of, text, whole_from
@@ -234,10 +235,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def _json(value: Any) -> JSONResponse:
-    return JSONResponse(value, headers={"Cache-Control": "no-store"})
 
 
 def _bytes(arrays: dict[str, np.ndarray]) -> Response:

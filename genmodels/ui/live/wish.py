@@ -3,12 +3,13 @@
 import threading
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from ...hub import Shelf
 from .asking import Refused
 from .errands import Errand
+from .sent import json_answer
 
 
 class Wish:
@@ -33,7 +34,7 @@ class Wish:
         if parts or request.method != "GET":
             raise Refused(404 if parts else 405, "There is nothing at this address.")
         said = {key: getattr(self.errand, key) for key in ("text", "state", "done", "total", "unit", "sentence")}
-        return JSONResponse(said | {"name": self.errand.outcome.get("name", "")}, headers={"Cache-Control": "no-store"})
+        return json_answer(said | {"name": self.errand.outcome.get("name", "")})
 
     async def talk(self, socket: WebSocket, parts: list[str]) -> None:
         await socket.close(1008)

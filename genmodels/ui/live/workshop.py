@@ -22,6 +22,7 @@ from ...latent.showing import Showing
 from ...models import LatentModel
 from ..visitors import visitor
 from .asking import Asking, Body, received
+from .sent import json_answer
 from .waiting import Refused, Waiting
 
 MOST_MARKED = 200  # pictures
@@ -74,7 +75,7 @@ class Workshop:
         if not isinstance(model, LatentModel):
             raise Refused(400, f"{parts[1]} is a classifier: it has no latent space.")
         if request.method == "GET":
-            return _json((await self._kept(parts[1])).leakage)
+            return json_answer((await self._kept(parts[1])).leakage)
         return await (self._fit if parts[0] == "fit" else self._leakage)(request, parts[1], prod(model.latent_shape))
 
     async def talk(self, socket: WebSocket, parts: list[str]) -> None:
@@ -90,7 +91,7 @@ class Workshop:
             codes = _numbers(await received(request, Body(4 * size, 0, False, f"x {size} float32 numbers"), plus + minus), size)
             async with self.fitting:
                 found = await asyncio.to_thread(_fitted, codes[:plus], codes[plus:])
-        return _json(found)
+        return json_answer(found)
 
     # How far pushes move every attribute
 
@@ -169,10 +170,6 @@ class _InTurn(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self.turn:
             await super().__call__(scope, receive, send)
-
-
-def _json(values: dict) -> Response:
-    return Response(json.dumps(values, allow_nan=False), media_type="application/json", headers=NO_STORE)
 
 
 def _line(values: dict) -> bytes:
