@@ -15,12 +15,15 @@ const FAR = [[1, "the planned step"], [10, "10 times as far"], [100, "100 times 
 /** Numbers or bytes of a quantity as they came, or as text. */
 const valuesOf = ({ kind, data, values }) => values ?? (typeof data !== "string" ? data : kind === "picture" ? bytesOf(data) : new Float32Array(bytesOf(data).buffer));
 
-/** Who learns in the stage whose turn it is; of a training that is done, in its last one. @param {Object} row @returns {string[]} */
-function learning(row) {
+/** The stage whose turn it is; of a training that is done, its last one. @param {Object} row */
+function stageOf(row) {
   const stages = row?.recipe?.stages ?? [];
   let left = row?.step ?? 0;
-  return (stages.find(({ steps }) => (left -= steps) < 0) ?? stages.at(-1))?.players ?? [];
+  return stages.find(({ steps }) => (left -= steps) < 0) ?? stages.at(-1);
 }
+
+/** Who learns in it. @param {Object} row @returns {string[]} */
+const learning = (row) => stageOf(row)?.players ?? [];
 
 /** @param {{hand: Function, refresh: Function}} road @returns {{element: HTMLElement, show: (row: Object) => void}} */
 export function createHand(road) {
@@ -40,16 +43,17 @@ export function createHand(road) {
     if (busy) return;
     busy = true;
     state();
+    const { name } = row; // another run may be open when the answer comes
     try {
-      const rate = +far.value === 1 ? {} : { rate: +far.value * (row.recipe.stages.at(-1).rate ?? 1e-3) * (row.rate_factor ?? 1) };
-      [answer, of] = [await road.hand(row.name, { players, ...rate }), row.name];
-      draw();
+      const rate = +far.value === 1 ? {} : { rate: +far.value * (stageOf(row)?.rate ?? 1e-3) * (row.rate_factor ?? 1) };
+      const found = await road.hand(name, { players, ...rate });
+      if (row?.name === name) { [answer, of] = [found, name]; draw(); }
       road.refresh?.().catch(() => {});
     } catch (error) {
       say(error.message, "problem");
     }
     busy = false;
-    state();
+    if (row) state();
   }
 
   function state() {
