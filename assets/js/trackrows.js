@@ -42,8 +42,8 @@ export function createTrackRows({ name, onScrub, onOpen }) {
     for (const row of rows) {
       row.tiles = columns.map(() => make("canvas", { width, height, "data-frame": "-1" }));
       row.strip.replaceChildren(...row.tiles);
-      row.pictures = Array.from({ length: n }, (_, k) => make("canvas", { width, height, class: "lp-noisepicture", "data-testid": `${name}-${row.what}-${k}`, role: "img", onclick: () => onOpen(k) }));
-      row.large.replaceChildren(...row.pictures);
+      row.pictures = Array.from({ length: n }, (_, k) => make("canvas", { width, height, class: "lp-noisepicture", "data-testid": `${name}-${row.what}-${k}`, role: "img" }));
+      row.large.replaceChildren(...row.pictures.map((canvas, k) => (n > 1 ? make("button", { class: "lp-seedbutton", "aria-label": `Seed number ${k + 1}: ${row.words}`, onclick: () => onOpen(k) }, canvas) : canvas)));
     }
     times.replaceChildren(...columns.map(() => make("small")));
     fillStrip();
@@ -94,6 +94,7 @@ export function createTrackRows({ name, onScrub, onOpen }) {
       canvas.dataset.of = k;
       canvas.setAttribute("aria-label", `${row.words}${n > 1 ? `, seed number ${of + 1}` : ""}, at t = ${frame.t}`);
       canvas.classList.toggle("at", n > 1 && of === seed);
+      if (n > 1) canvas.parentElement.setAttribute("aria-pressed", String(of === seed));
     }));
     shown = k;
   }

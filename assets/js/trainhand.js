@@ -95,9 +95,15 @@ export function createHand(road) {
 
   function quantityTile(quantity, { symbol, words: text, law }) {
     const isPicture = quantity.kind === "picture", canvas = make("canvas", { role: "img", class: isPicture ? "lp-handpicture" : "lp-handbars" }), values = valuesOf(quantity), shape = pictureShape(quantity), numbers = make("div", { class: "lp-handnumbers" });
-    const one = tile(symbol ? formula(symbol) : null, text, canvas, numbers, law ? make("div", { class: "lp-handlaw" }, formula(law)) : null), each = values.length / quantity.shape[0];
+    const choice = isPicture && make("button", { class: "lp-handpick", title: "Follow another picture", onclick: follow }, canvas);
+    const one = tile(symbol ? formula(symbol) : null, text, choice || canvas, numbers, law ? make("div", { class: "lp-handlaw" }, formula(law)) : null), each = values.length / quantity.shape[0];
     one.dataset.name = quantity.name;
-    if (isPicture) canvas.addEventListener("click", (event) => { const box = canvas.getBoundingClientRect(), [across, down] = gridOf(shape[0]); pick(Math.floor((event.clientY - box.top) / box.height * down) * across + Math.floor((event.clientX - box.left) / box.width * across), shape[0]); });
+    /** The picture under the hand; a key goes to the next one. */
+    function follow(event) {
+      if (!event.detail) return pick((picked + 1) % shape[0], shape[0]);
+      const box = canvas.getBoundingClientRect(), [across, down] = gridOf(shape[0]);
+      return pick(Math.floor((event.clientY - box.top) / box.height * down) * across + Math.floor((event.clientX - box.left) / box.width * across), shape[0]);
+    }
     one.paint = () => {
       if (isPicture) { pictures(canvas, values, shape, picked); canvas.setAttribute("aria-label", `${quantity.name}: ${shape[0]} pictures, number ${picked + 1} is followed`); return; }
       const mine = values.subarray(picked * each, (picked + 1) * each), { mean, spread } = measured(mine);
