@@ -126,6 +126,14 @@ def test_it_stays_at_now_until_it_is_moved_and_comes_back_to_it(open_run):
     page.wait_for_selector('[data-testid="run"][data-frame="60"]')
 
 
+def test_it_goes_to_the_moment_that_the_address_says(open_run):
+    page = open_run()
+    for after, frame, now in (("20", 20, "false"), ("", 40, "true")):
+        page.evaluate("after => view.to(after)", after)
+        page.wait_for_selector(f'[data-testid="run"][data-frame="{frame}"]')
+        assert page.get_attribute('[data-testid="run-now"]', "aria-pressed") == now
+
+
 def test_arrow_keys_go_from_moment_to_moment_and_space_plays(open_run):
     page = open_run()
     page.focus('[data-testid="run-time"]')
@@ -227,6 +235,31 @@ def test_of_two_looks_at_the_models_the_later_one_counts(open_run):
         waiting[0]('earlier');
         await looks[0];
         return allModels().map(({ name }) => name); }""") == ["later"]
+
+
+def test_a_finger_that_scrolls_over_a_chart_leaves_the_moment_and_one_that_taps_picks_it(open_run):
+    page = open_run('window.more = { state: "paused" };', width=390, has_touch=True)
+    page.locator('[data-testid="run-losses"]').scroll_into_view_if_needed()
+    box, finger, now = page.locator('[data-testid="run-losses"]').bounding_box(), page.context.new_cdp_session(page), '[data-testid="run-now"]'
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for kind, by in (("touchStart", 0), ("touchMove", 20), ("touchMove", 60), ("touchMove", 120), ("touchEnd", None)):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if by is None else [{"x": x, "y": y - by}]})
+        page.wait_for_timeout(50)
+    assert page.evaluate("scrollY") > 0 and page.get_attribute(now, "aria-pressed") == "true"
+    box = page.locator('[data-testid="run-losses"]').bounding_box()
+    page.touchscreen.tap(x, box["y"] + box["height"] / 2)
+    page.wait_for_selector(f'{now}[aria-pressed="false"]')
+
+
+def test_what_the_server_may_have_begun_is_not_asked_for_twice(open_run):
+    page = open_run()
+    asked, said = page.evaluate("""async () => {
+        const { fetched } = await import('/live/assets/x/js/away.js'), { fetch } = window;
+        let asked = 0;
+        window.fetch = (address, ...more) => (String(address).endsWith('/start') ? (asked += 1, Promise.reject(new TypeError('broken'))) : fetch(address, ...more));
+        const said = await fetched('/live/train/start', { method: 'POST', once: true }).catch((error) => error.message);
+        return [asked, said]; }""")
+    assert asked == 1 and "before an answer came" in said
 
 
 def test_codes_move_on_axes_that_stay_and_say_how_well_classes_come_apart(open_run):
