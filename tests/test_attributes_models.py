@@ -31,6 +31,7 @@ from .attributes_page import (
     with_directions,
 )
 from .explore_page import served
+from .interpolate_page import ask
 
 THICK = [{"name": "Thickness", "sigmas": 2}]
 THIRD = {"model": GAN, "point": "seed:3", "label": ""}
@@ -185,6 +186,24 @@ def test_a_slow_model_waits_until_the_hand_rests_and_then_computes_the_true_pict
     page.get_by_role("button", name="Compute all 7 pictures").click()
     page.wait_for_selector('[data-testid="attributes-strip"][aria-busy="false"]', timeout=60_000)
     assert not page.get_by_role("button", name="Compute all 7 pictures").is_visible()
+
+
+def test_a_strip_along_one_direction_does_not_pass_for_one_along_another(tiny_attributes):
+    page, held = tiny_attributes("model=diffusion&point=seed:2&along=Round"), []
+    compute, strip = page.get_by_role("button", name="Compute all 7 pictures"), '[data-testid="attributes-strip"]'
+    page.route("**/live/decode/**", lambda route: route.continue_() if held else held.append(route))
+    compute.click()
+    page.wait_for_function("selector => document.querySelector(selector).getAttribute('aria-busy') === 'true'", arg=strip)
+    ask(page, "const { choose } = await load('store.js'); choose({ along: 'Large' }, false);")
+    page.get_by_role("heading", name="Along Large").wait_for(timeout=60_000)
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    page.wait_for_selector(f'{strip}[aria-busy="false"]', timeout=60_000)
+    assert not any(any(page.locator(f"{strip} canvas").nth(k).evaluate(PIXELS)) for k in range(7))
+    compute.click()
+    page.wait_for_function("([strip]) => document.querySelector(strip).getAttribute('aria-busy') === 'false'", arg=[strip], timeout=60_000)
+    assert all(any(page.locator(f"{strip} canvas").nth(k).evaluate(PIXELS)) for k in range(7)) and not compute.is_visible()
 
 
 def test_a_model_beside_without_directions_stays_where_it_is_and_says_so(tiny_attributes):

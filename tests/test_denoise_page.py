@@ -127,6 +127,14 @@ def test_the_chain_walks_after_the_closed_form_and_what_is_measured_agrees(opene
     assert f"{(1 - betas(Config(betas='linear'))[199]) ** 0.5:.4f}" in page.get_by_test_id("chain-numbers").text_content()
 
 
+def test_a_picture_of_other_data_is_gone_at_once(opened):
+    page = opened("forward", "model=diffusion")
+    assert ask(page, """const { choose } = await load('store.js');
+        choose({ model: 'traits' }, false);
+        return document.querySelector('[data-testid="forward"]').dataset.ready;""") == "false"
+    page.wait_for_selector(READY, timeout=PATIENCE)
+
+
 def test_what_an_address_may_not_say_is_refused_in_words(opened):
     wrong = {"t=2000": "from 0 to 1000", "grows=fast": "cosine and linear", "seeds=9": "from 1 to 4", "eta=3": "from 0 (no fresh noise) to 1",
              "moment=2": "from 0 to 1", "versus=ddpm,0,0,1": "such as ddpm,50,1,1.5", "tell=%3Cb%3E": "names of attributes", "opened=yes": "it is 1 or 0"}

@@ -46,6 +46,12 @@ def show(address, browser):
         yield lambda part, more="", **options: open_page(f"{address}/?model=diffusion&tab=denoise&part={part}{more}", **options)
 
 
+def chooses(page, **changes) -> None:
+    """What a person chooses elsewhere on the page, told to its store."""
+    page.evaluate("""async (changes) => { const { name } = performance.getEntriesByType('resource').find(({ name }) => name.endsWith('/js/store.js'));
+        (await import(name)).choose(changes, false); }""", changes)
+
+
 def done(page, *names) -> None:
     for name in names:
         page.wait_for_selector(f'[data-testid="{name}-words"][data-state="done"]', timeout=PATIENCE)
@@ -132,6 +138,20 @@ def test_part_of_the_way_gives_four_pictures_and_other_noise_gives_others(show):
     in_address(page, "strength", "1")
 
 
+def test_what_was_chosen_elsewhere_is_computed_on_coming_back_and_nothing_else(show):
+    page = show("noise", "&trip=5&steps=4&from=seed:4&to=seed:9")
+    done(page, "trip", "partway", "noisewalk")
+    chooses(page, part="reverse")
+    chooses(page, trip=10)
+    chooses(page, part="noise")
+    page.locator('[data-testid="trip-words"]', has_text="10 steps back and 10 forth").wait_for(timeout=PATIENCE)
+    done(page, "partway", "noisewalk")
+    page.evaluate("for (const one of document.querySelectorAll('.lp-trip, .lp-partway')) one.firstChild.dataset.kept = ''")
+    chooses(page, tab="explore")
+    chooses(page, tab="denoise")
+    assert page.locator(":is(.lp-trip, .lp-partway) > [data-kept]").count() == 2, "nothing is drawn anew"
+
+
 def test_a_walk_between_noises_stands_in_a_row_and_goes_on_in_interpolate(show):
     page = show("noise", "&trip=5&from=seed:4&to=seed:9&at=0")
     done(page, "noisewalk")
@@ -153,6 +173,27 @@ def test_a_repair_gives_three_answers_beside_simple_ones_and_an_autoencoders(sho
     assert answers.count() == 4 and all(" dB" in answers.nth(k).inner_text() for k in (1, 2, 3))
     page.wait_for_selector('[data-testid="noiserepair-beside"] .lp-answer:nth-child(3):not(.empty)', timeout=PATIENCE)
     assert page.locator('[data-testid="noiserepair-beside"] b').all_text_contents()[:2] == ["What is known", "Biharmonic"]
+
+
+def test_answers_of_a_repair_stay_while_another_tab_is_open(show):
+    page = show("repair", "&repeats=1&steps=4")
+    done(page, "noiserepair")
+    answers = page.locator('[data-testid="noiserepair-answers"] .lp-answer')
+    before = answers.all_inner_texts()
+    chooses(page, tab="explore")
+    chooses(page, tab="denoise")
+    assert answers.all_inner_texts() == before and page.locator('[data-testid="noiserepair-answers"] .empty').count() == 0
+
+
+def test_a_search_that_leaving_ended_begins_again_on_coming_back(show):
+    page, held = show("forward"), []
+    page.wait_for_selector('[data-testid="forward"][data-ready="true"]', timeout=PATIENCE)
+    page.route("**/live/own/repair/**", lambda route: route.continue_() if held else held.append(route))
+    chooses(page, part="repair", repeats=1, steps=4)
+    page.locator('.lp-simpleanswers', has_text="searches its code").wait_for(timeout=PATIENCE)
+    chooses(page, part="forward")
+    chooses(page, part="repair")
+    page.wait_for_selector('[data-testid="noiserepair-beside"] .lp-answer:nth-child(3):not(.empty)', timeout=PATIENCE)
 
 
 def test_what_the_hand_hides_is_in_the_address_and_comes_back_with_it(show, address):

@@ -34,6 +34,14 @@ SET = """([one, value]) => { const input = document.querySelector(one); input.va
     for (const event of ['input', 'change']) input.dispatchEvent(new Event(event)); }"""
 PIXELS = """() => { const one = document.querySelector('[data-testid=run-map]'), { data } = one.getContext('2d').getImageData(0, 0, one.width, one.height);
     return data.reduce((sum, value) => (sum * 31 + value) % 1e9, 7); }"""
+OTHER = """() => { // a second run, "other", which has losses and no pictures yet; frames are kept, as the road does
+    const { frame, news } = road, kept = new Map();
+    road.frame = (name, step) => { if (!kept.has(step)) kept.set(step, frame(name, step)); return kept.get(step); };
+    road.news = async (name, ...more) => {
+        const found = await news(name, ...more);
+        return name === 'run' ? found : { ...found, row: { ...row, name }, frames: [] };
+    };
+    window.go = (name) => view.show({ ...row, name }, {}); }"""
 TOPS = """() => ['run-losses', 'run-map', 'run-samples', 'run-pairs'].map((name) =>
     Math.round(document.querySelector(`[data-testid=${name}]`).getBoundingClientRect().top + scrollY))"""
 
@@ -122,6 +130,14 @@ def test_it_stays_at_now_until_it_is_moved_and_comes_back_to_it(open_run):
     page.wait_for_selector('[data-testid="run"][data-frame="60"]')
 
 
+def test_it_goes_to_the_moment_that_the_address_says(open_run):
+    page = open_run()
+    for after, frame, now in (("20", 20, "false"), ("", 40, "true")):
+        page.evaluate("after => view.to(after)", after)
+        page.wait_for_selector(f'[data-testid="run"][data-frame="{frame}"]')
+        assert page.get_attribute('[data-testid="run-now"]', "aria-pressed") == now
+
+
 def test_arrow_keys_go_from_moment_to_moment_and_space_plays(open_run):
     page = open_run()
     page.focus('[data-testid="run-time"]')
@@ -180,6 +196,83 @@ def test_what_is_done_again_replaces_what_it_had(open_run):
     page.wait_for_selector('[data-testid="run"][data-frame="20"]')
 
 
+def test_who_comes_back_to_a_run_sees_its_pictures_again(open_run):
+    page = open_run('window.more = { state: "paused" };')
+    page.evaluate(OTHER)
+    for name, how in (("other", ".empty"), ("run", ":not(.empty)"), ("other", ".empty"), ("run", ":not(.empty)")):
+        page.evaluate("name => go(name)", name)
+        for card in ("samplescard", "pairscard"):
+            page.wait_for_selector(f".lp-{card}{how}", state="attached", timeout=5000)
+
+
+def test_a_line_that_is_hidden_in_one_run_is_there_in_the_next(open_run):
+    page = open_run('window.more = { state: "paused" };')
+    page.evaluate(OTHER)
+    kl = page.locator(".lp-losscard .lp-chartkey", has_text="kl")
+    kl.click()
+    page.evaluate("go('other')")
+    page.wait_for_function("[...document.querySelectorAll('.lp-losscard .lp-chartkey')].filter((one) => one.ariaPressed === 'true').length === 3")
+    kl.click()
+    assert kl.get_attribute("aria-pressed") == "false", "a press hides it, for it was there"
+
+
+def test_of_curves_beside_each_other_what_was_done_again_is_cut_and_a_note_is_no_end(open_run):
+    page = open_run()
+    page.evaluate("""async () => {
+        told.events.push({ step: 20, seconds: 20, went_back: true }, { step: 24, seconds: 22, loss: 7, reconstruction: 3, kl: 4 },
+            { step: 24, seconds: 22, rate_factor: 0.5, note: 'rate x0.5' });
+        const [{ createCompare }, { choose }] = await Promise.all(['traincompare', 'store'].map((name) => import(`/live/assets/x/js/${name}.js`)));
+        choose({ tab: 'train', over: 'a,b' }, false);
+        const both = { ...road, row: (name) => ({ ...row, name, title: name }), listen: (listener) => listener() };
+        document.body.append(createCompare(both, () => {}).element); }""")
+    page.wait_for_function("document.querySelector('[data-testid=compare-which]').value === 'loss'")
+    page.evaluate(SET, ['[aria-label="Smoothing of the curves"]', 0])
+    page.wait_for_function("/a 7, b 7/.test(document.querySelector('[data-testid=compare-curves]').ariaLabel)")
+
+
+def test_of_two_looks_at_the_models_the_later_one_counts(open_run):
+    page = open_run()
+    assert page.evaluate("""async () => {
+        const { allModels, reloadCatalogue } = await import('/live/assets/x/js/catalogue.js'), waiting = [];
+        const answer = (name) => new Response(JSON.stringify({ models: [{ name }], roads: [], classifiers: {} }));
+        window.fetch = () => new Promise((done) => waiting.push((name) => done(answer(name))));
+        const looks = [reloadCatalogue(), reloadCatalogue()];
+        waiting[1]('later');
+        await looks[1];
+        waiting[0]('earlier');
+        await looks[0];
+        return allModels().map(({ name }) => name); }""") == ["later"]
+
+
+def test_a_finger_that_scrolls_over_a_chart_leaves_the_moment_and_one_that_taps_picks_it(open_run):
+    page = open_run('window.more = { state: "paused" };', width=390, has_touch=True)
+    page.locator('[data-testid="run-losses"]').scroll_into_view_if_needed()
+    box, finger, now = page.locator('[data-testid="run-losses"]').bounding_box(), page.context.new_cdp_session(page), '[data-testid="run-now"]'
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for kind, by in (("touchStart", 0), ("touchMove", 20), ("touchMove", 60), ("touchMove", 120), ("touchEnd", None)):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if by is None else [{"x": x, "y": y - by}]})
+        page.wait_for_timeout(50)
+    assert page.evaluate("scrollY") > 0 and page.get_attribute(now, "aria-pressed") == "true"
+    box = page.locator('[data-testid="run-losses"]').bounding_box()
+    page.touchscreen.tap(x, box["y"] + box["height"] / 2)
+    page.wait_for_selector(f'{now}[aria-pressed="false"]')
+
+
+def test_what_the_server_may_have_begun_is_not_asked_for_twice(open_run):
+    page = open_run()
+    asked, said = page.evaluate("""async () => {
+        const { fetched } = await import('/live/assets/x/js/away.js'), { fetch } = window;
+        let asked = 0;
+        window.fetch = (address, ...more) => {
+            if (!String(address).endsWith('/start')) return fetch(address, ...more);
+            asked += 1;
+            return Promise.reject(new TypeError('broken'));
+        };
+        const said = await fetched('/live/train/start', { method: 'POST', once: true }).catch((error) => error.message);
+        return [asked, said]; }""")
+    assert asked == 1 and "before an answer came" in said
+
+
 def test_codes_move_on_axes_that_stay_and_say_how_well_classes_come_apart(open_run):
     page = open_run('window.dims = 5;')
     page.wait_for_function("document.querySelector('[data-testid=run-map]').getAttribute('aria-label').includes('% lie among')")
@@ -226,6 +319,19 @@ def test_a_step_by_hand_waits_for_a_pause_and_shows_every_quantity_in_order(open
     assert page.inner_text('[data-testid="hand-parts"]').split() == ["loss", "21.5", "reconstruction", "11.5", "kl", "5"]
     assert "21.5 before, 20.25 after the step (less by 1.25)" in page.inner_text('[data-testid="hand-after"]')
     assert asked(page, "hand") == [[{"players": ["model"]}]]
+
+
+def test_a_step_of_one_run_is_not_painted_into_another_and_has_the_rate_of_its_stage(open_run):
+    page = open_run("""window.more = { state: "paused", recipe: {
+        stages: [{ players: ["model"], steps: 100, rate: 0.001 }, { players: ["model"], steps: 100, rate: 0.5 }] } };""")
+    page.evaluate(OTHER)
+    page.evaluate("() => { const { hand } = road; road.hand = (...step) => new Promise((done) => { window.answer = () => done(hand(...step)); }); }")
+    page.select_option('[data-testid="hand-far"]', "10")
+    page.click('[data-testid="hand-model"]')
+    page.evaluate("() => { go('other'); answer(); }")
+    page.wait_for_function("!document.querySelector('[data-testid=hand-model]').disabled")
+    assert page.locator('[data-testid="hand-flow"] .lp-handtile').count() == 0
+    assert asked(page, "hand") == [[{"players": ["model"], "rate": 0.01}]]
 
 
 def test_of_a_gan_either_player_can_learn_alone(open_run):

@@ -65,6 +65,10 @@ async function attempt(address, options = {}) {
     return answer.status === 503 && answer.headers.has("retry-after") ? undefined : answer;
   } catch (error) {
     if (options.signal?.aborted) throw error; // it is we who hung up
+    if (options.once) {
+      back();
+      throw new Error("The connection broke before an answer came. Look whether it has happened, before you press again.");
+    }
     return undefined;
   } finally {
     clearTimeout(doubt);
@@ -75,9 +79,10 @@ async function attempt(address, options = {}) {
 
 /**
  * The answer to a request, if need be after the server's return. An Error with the server's sentence where it refuses.
- * @param {string} address @param {RequestInit} [options] with a body that can be sent again @returns {Promise<Response>}
+ * @param {string} address @param {RequestInit & {once?: boolean}} [options] with a body that can be sent again; once: it is not, for the server may have heard it @returns {Promise<Response>}
  */
 export async function fetched(address, options) {
+  if (options?.once && waiting) await unless(options.signal, waiting);
   for (let failed = 0; failed < ATTEMPTS;) {
     const answer = await attempt(address, options);
     if (answer?.ok) return answer;

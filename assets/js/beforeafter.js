@@ -22,7 +22,7 @@ export function createBeforeAfter({ onMove, onRelease }) {
     const button = make("button", { class: "lp-tile", title: `Push to ${signed(sigmas)} sigmas`, onclick: () => { player.stop(); onMove(sigmas); onRelease(); } }, canvas, make("small", {}, signed(sigmas)));
     return { canvas, button, sigmas };
   });
-  const ask = make("button", { class: "lp-button", hidden: true, onclick: () => draw({ ...now, key: "" }) }, `Compute all ${TILES} pictures`);
+  const ask = make("button", { class: "lp-button", hidden: true, onclick: () => draw(now) }, `Compute all ${TILES} pictures`);
   const strip = make("div", { class: "lp-strip lp-sevenstrip", "data-testid": "attributes-strip", "aria-busy": "true" }, ...tiles.map(({ button }) => button));
   const play = make("div", { class: "lp-row lp-animate" }, ...player.elements);
   const element = make("section", { class: "lp-card lp-alongcard" }, title, strip, ask, note, play, facts);
@@ -33,9 +33,9 @@ export function createBeforeAfter({ onMove, onRelease }) {
     strip.setAttribute("aria-busy", "true");
     try {
       const latents = STOPS.map(latentAt), pixels = await decodeBehind(model, flat(latents), y && flat(latents.map(() => y)), TILES, quickly(model));
-      if (model !== now?.model) return;
+      if (model !== now?.model || (key !== now.key && isSlow(model))) return void strip.setAttribute("aria-busy", "false"); // of a slow one nobody asks for the next strip by itself
       tiles.forEach(({ canvas }, k) => paint(canvas, pixels, shapeOf(model.image_shape), k));
-      drawn = key || now.key;
+      drawn = key;
     } catch (error) {
       say(error.message, "problem");
     }

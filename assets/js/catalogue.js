@@ -27,16 +27,19 @@ export const liveUrl = (path) => new URL(path.replace(/^\/live\//, ""), LIVE).hr
 
 /** @type {{models: Model[], classifiers: Object, runtime: string|null, device: string, roads: string[]}} roads: what else answers below /live */
 let catalogue = { models: [], classifiers: {}, runtime: null, device: "CPU", roads: [] };
-let loading = null;
+let loading = null, looks = 0; // looks: how often it was asked for
 
 export function loadCatalogue() {
-  loading ??= fetched(liveUrl("catalogue.json")).then(async (answer) => {
+  if (loading) return loading;
+  const mine = ++looks;
+  loading = fetched(liveUrl("catalogue.json")).then(async (answer) => {
     const { models, ...rest } = await answer.json(), trained = rest.roads.includes("train") ? await trainedModels() : [];
+    if (mine !== looks) return loading ?? catalogue; // a later look knows more
     const known = new Map(catalogue.models.map((model) => [JSON.stringify(model), model]));
     catalogue = { ...rest, models: [...models, ...trained].map((model) => known.get(JSON.stringify(model)) ?? model) }; // what has not changed stays the same object
     return catalogue;
   }).catch(() => {
-    loading = null;
+    if (mine === looks) loading = null;
     throw new Error("The list of models could not be loaded. Is the server still running? Reload the page when it is.");
   });
   return loading;

@@ -139,7 +139,10 @@ class Clean {
   /** The noisy picture at once; what cleans it, when it comes. */
   draw() {
     const clean = this.subject.pixels(), { corrupt, level, noise } = chosen(), shape = this.model?.image_shape;
-    if (!clean || !shape || clean.length !== shape.reduce((a, b) => a * b, 1)) return Object.keys(WAYS).forEach((way) => this.blank(way));
+    if (!clean || !shape || clean.length !== shape.reduce((a, b) => a * b, 1)) {
+      this.now = null; // an answer on its way is about a picture that is gone
+      return Object.keys(WAYS).forEach((way) => this.blank(way));
+    }
     const key = [corrupt, level, noise].join();
     const noisy = corrupted(corrupt, clean, shape, level, noise);
     if (this.painted !== clean || this.tiles.clean.element.dataset.state !== "ready") this.show("clean", this.painted = clean, clean, key);
@@ -161,8 +164,8 @@ class Clean {
     try {
       const answer = await fetched(liveUrl(`clean/${encodeURIComponent(model.name)}?${new URLSearchParams({ by: here.map((way) => by[way]).join() })}`), { method: "POST", body: noisy });
       const made = new Uint8Array(await answer.arrayBuffer());
-      if (this.now.clean !== clean) return;
-      here.forEach((way, k) => { if (this.now.by[way].split(":")[0] === by[way].split(":")[0]) this.show(way, made.subarray(k * size, (k + 1) * size), clean, key, shape); });
+      if (this.now?.clean !== clean) return;
+      here.forEach((way, k) => { if (this.now.by[way]?.split(":")[0] === by[way].split(":")[0]) this.show(way, made.subarray(k * size, (k + 1) * size), clean, key, shape); });
     } catch (error) {
       for (const way of here) this.tiles[way].element.dataset.state = "failed";
       say(error.message, "problem");

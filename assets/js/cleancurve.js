@@ -1,6 +1,7 @@
 // A plot of mean PSNR over the level of a corruption, a line for each way to clean, with the present picture's points on it; a press in it sets the level.
 
 import { make } from "./dom.js";
+import { sweeps } from "./sweep.js";
 
 const SVG = "http://www.w3.org/2000/svg", WIDE = 640, HIGH = 220, EDGE = { left: 40, right: 8, top: 10, bottom: 30 }, STEP = 5; // decibels from one line of the grid to the next
 
@@ -48,15 +49,6 @@ export function createCleanCurve({ onLevel }) {
     svg.setAttribute("aria-label", `${words} At the level ${level.toFixed(2)} this picture has ${shown.map(([key, value]) => `${titles.get(key) ?? key} ${value === null ? "no error" : `${value.toFixed(1)} dB`}`).join(", ") || "no numbers yet"}.`);
   }
 
-  let box = null;
-  const press = ({ clientX }) => onLevel(Math.min(1, Math.max(0, ((clientX - box.left) / box.width * WIDE - across(0)) / (across(1) - across(0)))));
-  svg.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    box = svg.getBoundingClientRect();
-    svg.setPointerCapture(event.pointerId);
-    press(event);
-  });
-  svg.addEventListener("pointermove", (event) => { if (box) press(event); });
-  for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => { box = null; });
+  sweeps(svg, ({ clientX }, box) => onLevel(Math.min(1, Math.max(0, ((clientX - box.left) / box.width * WIDE - across(0)) / (across(1) - across(0))))));
   return { element, lines, at };
 }

@@ -19,7 +19,7 @@ const FIRST = [0.25, 0.55, 0.75, 0.9], BLOCK = 0.35; // hidden to begin with: th
 
 /** @param {{name: string, onChange: () => void}} options name: of the page in its test ids; onChange: after the hand has let go @returns {Damage} */
 export function createDamage({ name, onChange }) {
-  const canvas = make("canvas", { class: "lp-repaircanvas", role: "img", tabIndex: 0, "data-testid": `${name}-canvas`, "aria-label": "Your picture; what is pink is hidden. Arrow keys move the block, Enter hides it." });
+  const canvas = make("canvas", { class: "lp-repaircanvas", role: "img", tabIndex: 0, "data-testid": `${name}-canvas`, "aria-label": "The picture; what is pink is hidden. Arrow keys move the block, Enter hides it." });
   const size = make("input", { type: "range", min: 1, max: 8, value: 3, "aria-label": "Size of the brush" }), sized = make("label", { class: "lp-brushsize" }, "Size", size);
   const clear = make("button", { class: "lp-quiet", onclick: () => { mask.fill(0); changed(); } }, "Show all again");
   const ways = WAYS.map(([key, text, title]) => make("button", { class: "lp-toggle", title, "data-way": key, "aria-pressed": "false", onclick: () => { turn(key); onChange(); } }, text));

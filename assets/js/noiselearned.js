@@ -23,7 +23,7 @@ export function mount(root) {
   const slider = make("input", { type: "range", min: 0, max: T, step: 1, class: "lp-backwards", "aria-label": "Moment t", "data-testid": "learned-t", oninput: () => stand(+slider.value), onchange: () => choose({ t: +slider.value }, false) });
   const shown = make("canvas", { role: "img", "data-testid": "learned-x" }), seen = make("canvas", { role: "img", "data-testid": "learned-x0" }), says = make("p", { class: "lp-noisewords", "data-testid": "learned-says" });
   const noise = createCurves({ name: "Error of the predicted noise", across: "t, from noise to picture", range: [0, T], back: true, logY: true, onPick: (t) => pick(t) }), error = createCurves({ name: "Error of the predicted picture", across: "t, from noise to picture", range: [0, T], back: true, onPick: (t) => pick(t) });
-  const steps = createCurves({ name: "Frechet distance to test pictures, by the number of steps", across: "steps", logX: true, logY: true }), byT = make("section", { class: "lp-card lp-losscard", "data-testid": "learned-loss" }, make("h2", {}, "How hard each moment is"), make("div", { class: "lp-curvespair" }, noise.element, error.element), make("p", { class: "lp-help" }));
+  const steps = createCurves({ name: "Frechet distance to test pictures, by the number of steps", across: "steps", logX: true, logY: true }), byT = make("section", { class: "lp-card lp-hardcard", "data-testid": "learned-loss" }, make("h2", {}, "How hard each moment is"), make("div", { class: "lp-curvespair" }, noise.element, error.element), make("p", { class: "lp-help" }));
   const byTSays = byT.querySelector("p"), distance = make("section", { class: "lp-card lp-distancecard", "data-testid": "learned-steps" }, make("h2", {}, "How many steps a picture needs"), steps.element, make("p", { class: "lp-help" }));
   const distanceSays = distance.querySelector("p");
   const takeaway = createTakeaway(() => (found.length < 2 ? nothingYet() : scene()), "learned");
@@ -33,7 +33,9 @@ export function mount(root) {
       make("div", { class: "lp-learnedtop" }, make("figure", { class: "lp-answer" }, shown, make("figcaption", {}, make("b", {}, "What it is shown"))), make("figure", { class: "lp-answer" }, seen, make("figcaption", {}, make("b", {}, "What it sees in it"))), make("div", {}, says, make("div", { class: "lp-noiseslide" }, slider), make("div", { class: "lp-row" }, run.button, told.element), run.bar, run.words)), row, takeaway.element),
     byT, distance));
   root.replaceChildren(none.element, grid);
-  let model = null, pixels = null, found = [], chart = "";
+  let model = null, pixels = null, found = [], chart = "", made = ""; // made: what is found belongs to
+
+  const wish = () => { const { label, noise: seed } = chosen(); return JSON.stringify([label, seed]); };
 
   const here = () => chosen().tab === "denoise" && chosen().part === "learned";
 
@@ -51,7 +53,7 @@ export function mount(root) {
       measured();
     }
     subject.show(model);
-    if (other ? same : ["label", "noise"].some((name) => changed.has(name)) || (changed.has("part") && !found.length)) begin();
+    if (other ? same : wish() !== made || (changed.has("part") && !found.length)) begin();
     stand(chosen().t);
     return undefined;
   }
@@ -81,7 +83,7 @@ export function mount(root) {
   function begin() {
     if (!model) return;
     run.stop();
-    found = [];
+    [found, made] = [[], wish()];
     const [, height, width] = model.image_shape;
     row.replaceChildren(...MOMENTS.map((t, k) => make("button", { class: "lp-learnedpair", "data-t": t, "aria-label": `Moment ${t}`, onclick: () => choose({ t }, false) }, make("canvas", { width, height }), make("canvas", { width, height }), make("small", {}, `${k ? "" : "t = "}${t}`))));
     for (const canvas of [shown, seen]) Object.assign(canvas, { width, height });

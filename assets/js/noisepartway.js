@@ -23,7 +23,9 @@ export function createPartway() {
   const element = make("section", { class: "lp-card lp-partwaycard", "data-testid": "partway" }, make("h2", {}, "Only part of the way"),
     make("p", { class: "lp-help" }, "Little noise keeps the picture and cleans it; much keeps its coarse form alone; all of it keeps nothing."),
     make("label", { class: "lp-noiserange lp-strength" }, "Strength", strength, value), make("div", { class: "lp-row" }, run.button, other), run.bar, run.words, tiles, takeaway.element);
-  let model = null, pixels = null, first = null, answers = [], way = []; // way: the four pictures at every step
+  let model = null, pixels = null, first = null, answers = [], way = [], made = ""; // way: the four pictures at every step; made: what they belong to
+
+  const wish = () => { const { label, strength: far, noise, steps, sampler, guidance } = chosen(); return JSON.stringify([label, far, noise, steps, sampler, guidance]); };
 
   function show(next) {
     [model, pixels] = [next, null];
@@ -34,7 +36,7 @@ export function createPartway() {
     begin();
   }
   function update(changed) {
-    if (["tab", "label", "strength", "noise", "steps", "sampler", "guidance"].some((name) => changed.has(name)) || (changed.has("part") && !answers.length)) begin();
+    if (wish() !== made || (!answers.length && ["tab", "part"].some((name) => changed.has(name)))) begin();
   }
 
   function forget() {
@@ -47,6 +49,7 @@ export function createPartway() {
   function begin() {
     if (!model) return;
     forget();
+    made = wish();
     run.button.disabled = !pixels;
     if (pixels && !model.heavy) run.soon();
   }

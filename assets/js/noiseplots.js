@@ -1,6 +1,7 @@
 // A small plot over all moments of the forward process: one curve drawn firmly, another one faintly, and a mark at the present moment.
 
 import { make } from "./dom.js";
+import { sweeps } from "./sweep.js";
 
 const SVG = "http://www.w3.org/2000/svg", WIDE = 300, HIGH = 96, POINTS = 250;
 
@@ -18,17 +19,7 @@ export function createPlot({ name, words, top, bottom, mine, other, onPick, said
   const dot = make("b"), mark = make("i", { class: "lp-plotmark", "aria-hidden": "true" }, dot);
   const field = make("div", { class: "lp-plotfield" }, svg, mark, make("small", { class: "top" }, top), make("small", { class: "bottom" }, bottom));
   const element = make("figure", { class: "lp-plot", "data-words": words }, make("figcaption", {}, name, value), field);
-  let box = null;
-
-  const pick = ({ clientX }) => onPick(Math.round(mine.times * Math.min(1, Math.max(0, (clientX - box.left) / box.width))));
-  field.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    box = field.getBoundingClientRect();
-    field.setPointerCapture(event.pointerId);
-    pick(event);
-  });
-  field.addEventListener("pointermove", (event) => { if (box) pick(event); });
-  for (const end of ["pointerup", "pointercancel"]) field.addEventListener(end, () => { box = null; });
+  sweeps(field, ({ clientX }, box) => onPick(Math.round(mine.times * Math.min(1, Math.max(0, (clientX - box.left) / box.width)))));
 
   /** Mark another moment. */
   function show(t) {

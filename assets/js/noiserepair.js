@@ -56,8 +56,9 @@ export function mount(root) {
       make("section", { class: "lp-card lp-threeanswers" }, make("h2", {}, "Three answers"), make("div", { class: "lp-row" }, run.button, other, told.element), patience, run.bar, run.words, answersRow, takeaway.element),
       make("section", { class: "lp-card lp-simpleanswers" }, make("h2", {}, "Beside it"), besideSays, besideRow)));
   root.replaceChildren(none.element, grid);
-  let model = null, pixels = null, beside = null, way = [], simple = []; // way: three answers at every step; simple: rows of what stands beside them
+  let model = null, pixels = null, beside = null, way = [], simple = [], made = ""; // way: three answers at every step; simple: rows of what stands beside them; made: what the answers belong to
 
+  const wish = () => { const { label, steps, guidance, noise, damage: kind, mask } = chosen(); return JSON.stringify([label, steps, guidance, noise, kind, mask, repeatsNow()]); };
   const here = () => chosen().tab === "denoise" && chosen().part === "repair";
 
   function update(changed) {
@@ -74,8 +75,9 @@ export function mount(root) {
     if (damage.way() !== chosen().damage) damage.turn(chosen().damage);
     if (changed.has("mask") || !changed.size) takeMask();
     subject.show(model);
-    if (pixels && (another || MINE.some((name) => name !== "tab" && name !== "models" && changed.has(name)))) begin(another || ["damage", "mask"].some((name) => changed.has(name)));
-    else draw();
+    if (pixels && (another || changed.has("part") || wish() !== made)) begin(another || ["damage", "mask"].some((name) => changed.has(name)));
+    else if (!way.length) draw();
+    else if (!beside) setBeside(pixels, damage.factor()); // whoever left ended the search
     return undefined;
   }
 
@@ -106,7 +108,7 @@ export function mount(root) {
 
   function begin(anew) {
     run.stop();
-    way = [];
+    [way, made] = [[], wish()];
     if (anew) { compare?.abort(); beside = null; simple = []; }
     draw();
     run.button.disabled = !pixels || !damage.some();
@@ -172,9 +174,9 @@ export function mount(root) {
       }, signal, factor ? `?factor=${factor}` : "");
       if (!signal.aborted) besideSays.textContent = `Simple methods, and the code of ${another.title} that fits best what is known.`;
     } catch (error) {
-      if (signal.aborted) return;
+      if (compare.signal !== signal) return; // another search has begun
       beside = null;
-      besideSays.textContent = error.message;
+      besideSays.textContent = signal.aborted ? "Stopped." : error.message;
     }
   }
 

@@ -8,10 +8,10 @@ import { choose, chosen } from "./store.js";
 const kinds = (model) => classifierNamed(model.classifier)?.kind ?? "classes";
 let last = { key: null, seen: null };
 
-/** The classifier's probabilities for one picture; the last ones are kept. @returns {Promise<Float32Array|null>} */
-async function seenIn(model, pixels, signal) {
+/** The classifier's probabilities for one picture; the last ones are kept. Several wait for them, so none ends the request. @returns {Promise<Float32Array|null>} */
+async function seenIn(model, pixels) {
   if (!model.classifier) return null;
-  if (last.key !== pixels) last = { key: pixels, seen: fetched(liveUrl(`classify/${encodeURIComponent(model.classifier)}?n=1`), { method: "POST", body: pixels, signal }).then(async (answer) => new Float32Array(await answer.arrayBuffer())) };
+  if (last.key !== pixels) last = { key: pixels, seen: fetched(liveUrl(`classify/${encodeURIComponent(model.classifier)}?n=1`), { method: "POST", body: pixels }).then(async (answer) => new Float32Array(await answer.arrayBuffer())) };
   const mine = last;
   try {
     return await mine.seen;
@@ -34,7 +34,8 @@ export async function toldOf(model, pixels, signal) {
     y[+label] = 1;
     return { y, words: `The model is told: ${model.conditions[+label]}.` };
   }
-  const seen = await seenIn(model, pixels, signal);
+  const seen = await seenIn(model, pixels);
+  signal?.throwIfAborted();
   if (!seen) return { y, words: "There is no classifier for these data, so the model is told nothing." };
   if (kinds(model) === "classes") {
     const best = seen.indexOf(Math.max(...seen));

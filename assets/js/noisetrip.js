@@ -31,7 +31,9 @@ export function createTrip({ onNoise }) {
   const without = make("p", { class: "lp-empty", hidden: true }), body = make("div", { class: "lp-cardbody" },
     make("div", { class: "lp-row" }, run.button, make("label", { class: "lp-noisefield lp-tripsteps" }, "Steps", steps)), run.bar, run.words, tiles, make("div", { class: "lp-noiseslide" }, slider), takeaway.element, curves.element);
   const element = make("section", { class: "lp-card lp-tripcard", "data-testid": "trip" }, make("h2", {}, "To its noise, and back"), without, body);
-  let model = null, pixels = null, frames = [], noise = null, again = null;
+  let model = null, pixels = null, frames = [], noise = null, again = null, made = ""; // made: what the way belongs to
+
+  const wish = () => { const { label, trip } = chosen(); return JSON.stringify([label, trip]); };
 
   function show(next) {
     [model, pixels] = [next, null];
@@ -49,7 +51,7 @@ export function createTrip({ onNoise }) {
   }
 
   function update(changed) {
-    if (["tab", "part", "label", "trip", "model"].some((name) => changed.has(name)) && !(again && changed.has("part"))) begin();
+    if (wish() !== made || (!again && ["tab", "part"].some((name) => changed.has(name)))) begin();
   }
 
   /** What was found belongs to another picture, or to other steps. */
@@ -63,6 +65,7 @@ export function createTrip({ onNoise }) {
   function begin() {
     if (!model) return;
     forget();
+    made = wish();
     run.button.disabled = !pixels;
     if (model.abilities.encode === true && pixels && !model.heavy) run.soon();
   }

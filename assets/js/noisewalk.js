@@ -29,9 +29,10 @@ export function createNoiseWalk() {
     make("div", { class: "lp-row" }, make("label", { class: "lp-noisefield lp-walkfrom" }, "From", from), draw("from"), make("span", { class: "lp-noisefield" }, "to", to), draw("to")),
     make("div", { class: "lp-row" }, run.button, press("Open in Interpolate", "The same walk, with other models beside it", "walk-interpolate", () => interpolate()), press("Open in Explore", "The place under the slider on the map", "walk-explore", () => explore())), run.bar, run.words,
     make("div", { class: "lp-noisewalk" }, large, make("div", {}, make("div", { class: "lp-noiseslide" }, slider), strip)), takeaway.element);
-  let model = null, found = null, frames = [];
+  let model = null, found = null, frames = [], made = ""; // made: what the walk belongs to
 
   const count = () => (model.image_shape[2] >= LARGE_SIDE ? LARGE : SMALL), fromPicture = () => chosen().from === "picture" && model.abilities.encode === true;
+  const wish = () => { const { from: start, to: goal, steps, sampler, guidance, label: told } = chosen(); return JSON.stringify([start, goal, steps, sampler, guidance, fromPicture() ? "" : told]); };
   const endsNow = () => [fromPicture() ? found?.z ?? null : latent(+(chosen().from.slice(5) || 1), model.latent_dim), latent(+chosen().to.slice(5), model.latent_dim)];
 
   function show(next) {
@@ -49,8 +50,7 @@ export function createNoiseWalk() {
     if (model && !fromPicture() && !frames.length) begin();
   }
   function update(changed) {
-    if (["from", "to", "steps", "sampler", "guidance"].some((name) => changed.has(name)) || (changed.has("label") && !fromPicture())) begin();
-    else if (changed.has("tab") && !frames.length) begin();
+    if (wish() !== made || (!frames.length && ["tab", "part"].some((name) => changed.has(name)))) begin();
   }
 
   function forget() {
@@ -69,6 +69,7 @@ export function createNoiseWalk() {
   function begin() {
     if (!model) return;
     forget();
+    made = wish();
     run.button.disabled = !endsNow()[0];
     if (endsNow()[0] && !model.heavy) run.soon();
     else if (!endsNow()[0]) run.words.textContent = "It begins as soon as the noise of the picture is found.";

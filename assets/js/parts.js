@@ -21,7 +21,7 @@ export const PARTS = {
   predicted: ["Predicted picture and noise", '.lp-trackrow:is([data-row="x0"], [data-row="noise"]), .lp-trackhint'], opened: ["The opened step", ".lp-stepcard, .lp-openstep"],
   trip: ["To its noise, and back", ".lp-tripcard"], partway: ["Only part of the way", ".lp-partwaycard"], noisewalk: ["The walk between two noises", ".lp-noisewalkcard"],
   damage: ["The damage", ".lp-damage"], answers: ["Three answers", ".lp-threeanswers"], simple: ["What simpler methods answer", ".lp-simpleanswers"],
-  coarse: ["From coarse to fine", ".lp-coarsecard"], loss: ["How hard each moment is", ".lp-losscard"], distances: ["How many steps a picture needs", ".lp-distancecard"],
+  coarse: ["From coarse to fine", ".lp-coarsecard"], loss: ["How hard each moment is", ".lp-hardcard"], distances: ["How many steps a picture needs", ".lp-distancecard"],
 };
 
 /** Choices by the name that they have in an address, which is the name that `lock=` gives them: what they are, and what changes them. */

@@ -31,6 +31,7 @@ class Reverse {
     this.keys = ["", ""]; // what they depend on
     this.turn = this.at = this.seed = 0;
     this.follows = true; // the newest step, until a person goes to another one
+    this.due = true; // whether what is computed depends on something that has changed since
     this.lay(place);
     document.addEventListener("keydown", (event) => this.shortcut(event), true);
     NARROW.addEventListener("change", () => { for (const view of this.views) view.tile(tilesNow()); this.draw(); });
@@ -78,9 +79,10 @@ class Reverse {
   }
 
   async update(changed) {
-    const { tab, part, model: name, point } = chosen();
+    const { tab, part, model: name, point } = chosen(), mine = ++this.turn; // also where nobody looks: what waits for its ground then begins nothing
+    this.due ||= MAKES.some((key) => changed.has(key)) || !this.tracks[0];
     if (tab !== "denoise" || part !== "reverse") return this.player.stop();
-    const mine = ++this.turn, model = modelNamed(name);
+    const model = modelNamed(name);
     if (!model) return undefined;
     const able = this.lacks.show(model) && hasRoad("path");
     this.problem.hidden = !model.steps || hasRoad("path");
@@ -88,9 +90,10 @@ class Reverse {
     this.step.element.hidden = !able || !chosen().opened;
     if (!able) return this.end();
     this.model = model;
-    if (MAKES.some((key) => changed.has(key)) || !this.tracks[0]) {
+    if (this.due) {
       const atlas = await ground(model, point || FIRST);
       if (mine !== this.turn) return undefined;
+      this.due = false;
       settle(model);
       this.controls(model, atlas);
       this.begin(model, atlas);
@@ -128,7 +131,7 @@ class Reverse {
       this.keys[k] = key;
       this.tracks[k]?.stop();
       this.tracks[k] = manner && new Trajectory({ ...this.asked, manner }, (track) => { if (this.tracks[k] === track) this.heard(track, k); });
-      if (!k) [this.follows, this.detail] = [true, null];
+      if (!k) { this.follows = true; this.endDetail(); }
       if (!manner) return;
       if (!model.heavy) this.tracks[k].run();
     });
@@ -197,11 +200,12 @@ class Reverse {
     if (main.state === "running") return this.step.wait("The step opens once all steps are computed.");
     const { z, y, n, model, manner } = main, part = (all) => all && all.slice(this.seed * all.length / n, (this.seed + 1) * all.length / n);
     if (this.detail?.of !== main || this.detail.seed !== this.seed) {
-      this.detail?.stop();
-      this.detail = Object.assign(new Trajectory({ model, manner, n: 1, z: part(z), y: part(y) }, () => this.draw()), { of: main, seed: this.seed });
+      this.endDetail();
+      this.detail = Object.assign(new Trajectory({ model, manner, n: 1, z: part(z), y: part(y) }, (one) => { if (this.detail === one) this.draw(); }), { of: main, seed: this.seed });
       this.detail.run();
     }
     if (this.detail.frames.length > k || this.detail.state === "done") this.step.show(this.detail, k, 0, `seed number ${this.seed + 1}`);
+    else if (this.detail.state === "failed") this.step.wait(this.detail.problem);
     else this.step.wait("Computing this seed alone once more, to have all of its quantities …");
   }
 
@@ -226,7 +230,14 @@ class Reverse {
     this.draw();
   }
 
-  end() { for (const track of this.tracks) track?.stop(); this.player.stop(); this.element.setAttribute("aria-busy", "false"); }
+  end() { for (const track of this.tracks) track?.stop(); this.endDetail(); this.player.stop(); this.element.setAttribute("aria-busy", "false"); }
+
+  /** The seed that goes alone goes no further. */
+  endDetail() {
+    const { detail } = this;
+    this.detail = null;
+    detail?.stop();
+  }
 
   scene() {
     const tracks = this.tracks.filter(Boolean);

@@ -63,11 +63,12 @@ export function createSubject({ onPicture }) {
   const key = () => `${model.dataset} ${chosen().subject} ${model.image_shape}`;
 
   function show(next) {
-    const other = next.dataset !== model?.dataset;
+    const other = !model || !isAlike(next, model);
     model = next;
     if (other) {
       open(false);
-      reader(model).then((found) => { coded = !!found; buttons(); });
+      reader(next).then((found) => { if (!isAlike(next, model)) return; coded = !!found; buttons(); });
+      if (pixels) onPicture(pixels = null); // it is of other data, and goes to none of the new models
     }
     buttons();
     if (key() !== shown) load();

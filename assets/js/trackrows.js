@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 import { paintBytes } from "./errormap.js";
 import { formula } from "./formula.js";
+import { sweeps } from "./sweep.js";
 
 const ROWS = { x: ["x_t", "the picture so far"], x0: ["x̂_0", "the clean picture that the net predicts"], noise: ["ε̂", "the noise that the net predicts"] };
 
@@ -16,25 +17,14 @@ export function createTrackRows({ name, onScrub, onOpen }) {
   const times = make("div", { class: "lp-tracktimes", "aria-hidden": "true" });
   const rows = Object.entries(ROWS).map(([what, [symbol, words]]) => {
     const large = make("div", { class: "lp-tracknow" }), strip = make("div", { class: "lp-trackstrip" }), cursor = make("i", { class: "lp-trackcursor", "aria-hidden": "true" }), track = make("div", { class: "lp-tracktiles" }, strip, cursor);
-    scrubs(track);
+    sweeps(track, (event, box, done) => onScrub(placeIn(box, event), done));
     return { what, words, large, strip, cursor, element: make("div", { class: "lp-trackrow", "data-row": what }, make("div", { class: "lp-trackname" }, formula(symbol), make("small", {}, words)), large, track) };
   });
   const element = make("section", { class: "lp-track3", "data-testid": name, "data-frames": "0", "data-frame": "-1" }, make("div", { class: "lp-trackhead" }, title, state, now), bar, ...rows.map((row) => row.element),
     make("div", { class: "lp-trackrow lp-trackfoot" }, make("span"), make("span"), times));
   let trajectory = null, moments = null, tiles = 8, columns = [], laid = 0, shown = -1, seed = 0;
 
-  function scrubs(track) {
-    let box = null;
-    const place = ({ clientX }) => Math.min(1, Math.max(0, (clientX - box.left - box.width / tiles / 2) / (box.width * (1 - 1 / tiles))));
-    track.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      box = track.getBoundingClientRect();
-      track.setPointerCapture(event.pointerId);
-      onScrub(place(event), false);
-    });
-    track.addEventListener("pointermove", (event) => { if (box) onScrub(place(event), false); });
-    for (const end of ["pointerup", "pointercancel"]) track.addEventListener(end, (event) => { if (box) { onScrub(place(event), true); box = null; } });
-  }
+  const placeIn = (box, { clientX }) => Math.min(1, Math.max(0, (clientX - box.left - box.width / tiles / 2) / (box.width * (1 - 1 / tiles))));
 
   /** How many pictures a row has at most. */
   function tile(count) {
@@ -52,8 +42,8 @@ export function createTrackRows({ name, onScrub, onOpen }) {
     for (const row of rows) {
       row.tiles = columns.map(() => make("canvas", { width, height, "data-frame": "-1" }));
       row.strip.replaceChildren(...row.tiles);
-      row.pictures = Array.from({ length: n }, (_, k) => make("canvas", { width, height, class: "lp-noisepicture", "data-testid": `${name}-${row.what}-${k}`, role: "img", onclick: () => onOpen(k) }));
-      row.large.replaceChildren(...row.pictures);
+      row.pictures = Array.from({ length: n }, (_, k) => make("canvas", { width, height, class: "lp-noisepicture", "data-testid": `${name}-${row.what}-${k}`, role: "img" }));
+      row.large.replaceChildren(...row.pictures.map((canvas, k) => (n > 1 ? make("button", { class: "lp-seedbutton", "aria-label": `Seed number ${k + 1}: ${row.words}`, onclick: () => onOpen(k) }, canvas) : canvas)));
     }
     times.replaceChildren(...columns.map(() => make("small")));
     fillStrip();
@@ -104,6 +94,7 @@ export function createTrackRows({ name, onScrub, onOpen }) {
       canvas.dataset.of = k;
       canvas.setAttribute("aria-label", `${row.words}${n > 1 ? `, seed number ${of + 1}` : ""}, at t = ${frame.t}`);
       canvas.classList.toggle("at", n > 1 && of === seed);
+      if (n > 1) canvas.parentElement.setAttribute("aria-pressed", String(of === seed));
     }));
     shown = k;
   }

@@ -23,7 +23,11 @@ class Train {
     this.lay(root);
     this.road.listen(() => this.draw());
     onChange((_, changed) => {
-      if (["run", "over", "tab", "learn", "kin"].some((name) => changed.has(name)) && chosen().tab === "train") this.draw();
+      const { tab, after } = chosen();
+      if (tab !== "train") return this.view?.rest();
+      if (changed.has("after")) this.view?.to(after);
+      if (["run", "over", "tab", "learn", "kin"].some((name) => changed.has(name))) this.draw();
+      return undefined;
     });
     this.begin();
   }

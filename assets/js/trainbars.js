@@ -13,8 +13,9 @@ export function titled(name) {
 }
 
 /**
- * @param {{name: string, testId: string, names?: string[], guide?: number, most?: number}} bars names: of the bars; guide: a value with a line across; most: the upper end, where it is known
- * @returns {{element: HTMLElement, show: (values: Float32Array|null, step: number, more: {most: number, words?: string, names?: string[]}) => void, sortable: HTMLElement}}
+ * @param {{name: string, testId: string, guide?: number, classes?: boolean}} bars guide: a value with a line across; classes: each bar has the colour of its class
+ * @returns {{element: HTMLElement, show: (values: Float32Array|null, step: number, more: {most: number, words?: string, names?: string[]}) => void, end: () => void}}
+ *   most: the upper end; names: of the bars; end: it is thrown away
  */
 export function createBars({ name, testId, guide = null, classes = false }) {
   const canvas = make("canvas", { role: "img", "data-testid": testId }), field = make("div", { class: "lp-chartfield", style: `min-height: ${LEAST}px` }, canvas), reading = make("small", { class: "lp-chartreading" });
@@ -69,9 +70,10 @@ export function createBars({ name, testId, guide = null, classes = false }) {
     draw();
   });
   field.addEventListener("pointerleave", () => { hover = null; draw(); });
-  new ResizeObserver(draw).observe(field);
-  new MutationObserver(draw).observe(document.body, { attributeFilter: ["class"] });
-  return { element, show };
+  const size = new ResizeObserver(draw), theme = new MutationObserver(draw);
+  size.observe(field);
+  theme.observe(document.body, { attributeFilter: ["class"] }); // light and dark
+  return { element, show, end: () => { size.disconnect(); theme.disconnect(); } };
 }
 
 function ruler(pencil, y, width) {

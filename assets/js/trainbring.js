@@ -18,7 +18,7 @@ export function createBring(road, onBrought) {
   const element = make("div", { class: "lp-bring", id: "lp-bring", hidden: true }, zone, file,
     make("div", { class: "lp-bringhub" }, make("small", {}, "or a data set on the Hugging Face Hub"), name, make("button", { class: "lp-button", type: "button", onclick: hub }, "Use it")));
   const opener = make("button", { class: "lp-chip lp-bringopen", type: "button", "data-key": "own", "aria-expanded": "false", "aria-controls": "lp-bring", "data-testid": "train-own", onclick: () => open(element.hidden) }, "Own pictures …");
-  let coming = null, shown = "";
+  let coming = null, shown = "", named = ""; // named: the data set on the Hub that is spoken of
 
   function open(yes) {
     element.hidden = !yes;
@@ -28,6 +28,7 @@ export function createBring(road, onBrought) {
   function hub() {
     const text = name.value.trim();
     if (!HUB.test(text)) return tell("A data set is named owner/name, as in the address of its page on the Hub.", "problem");
+    named = text;
     tell(`${text} is looked at when its training begins.`);
     onBrought(text);
   }
@@ -54,6 +55,7 @@ export function createBring(road, onBrought) {
 
   /** What was found in the pictures that are learned from, where they are one's own, and how to take them away again. */
   function show({ id, own, account = [] }) {
+    if (named && id !== named) { named = ""; tell(""); }
     if (shown === (own ? id : "")) return;
     shown = own ? id : "";
     if (!own) return says.querySelector("ul") && tell("");

@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { inkOf } from "./noisecurves.js";
+import { sweeps } from "./sweep.js";
 import { lastUpTo, scaleOf, short, smoothed, spread, stepText, stepTicks, thinned } from "./trainscales.js";
 
 const FEW = 60, MANY = 300; // points of a curve up to which it is smoothed less, since a few would only lag behind, and from which over more of them
@@ -11,14 +12,14 @@ const EDGE = { left: 46, top: 8, bottom: 20, right: 10 }, NARROW = 460, LABEL = 
  * @typedef {{key: string, name: string, steps: number[], values: number[]}} Line
  * @typedef {{lines: Line[], marks?: import("./trainhistory.js").Mark[], end: number, log?: boolean, weight?: number}} Content end: the step at the right edge; weight: how much is smoothed, 0 to below 1
  * @param {{name: string, note?: string, testId?: string, range?: [number, number], least?: number, onPick: (step: number) => void}} chart range: the ends of the axis, where they are known; least: pixels of its height
- * @returns {{element: HTMLElement, show: (content: Content) => void, at: (step: number) => void, rename: (name: string, note: string) => void}}
+ * @returns {{element: HTMLElement, show: (content: Content) => void, at: (step: number) => void, rename: (name: string, note: string) => void, forget: () => void, end: () => void}} forget: the lines of another run come; end: it is thrown away
  */
 export function createTimeChart({ name, note = "", testId, range = null, least = 170, onPick }) {
   const base = make("canvas", { role: "img", "data-testid": testId }), over = make("canvas", { "aria-hidden": "true" });
   const field = make("div", { class: "lp-chartfield", style: `min-height: ${least}px` }, base, over), legend = make("div", { class: "lp-chartlegend" }), reading = make("small", { class: "lp-chartreading" });
   const title = make("b", {}, name), small = make("small", {}, note), element = make("figure", { class: "lp-timechart" }, make("figcaption", {}, title, small, reading), legend, field);
   const hidden = new Set();
-  let content = { lines: [], marks: [], end: 1 }, drawn = null, moment = 0, hover = null, box = null, width = 0, high = 0;
+  let content = { lines: [], marks: [], end: 1 }, drawn = null, moment = 0, hover = null, width = 0, high = 0;
 
   /** Other lines, or more of them. */
   function show(next) {
@@ -26,6 +27,7 @@ export function createTimeChart({ name, note = "", testId, range = null, least =
     const keys = content.lines.map(({ key }) => key).join("\n");
     if (legend.dataset.keys !== keys) {
       legend.dataset.keys = keys;
+      hidden.clear();
       legend.replaceChildren(...content.lines.map(({ key, name: text }, k) => make("button", { class: "lp-chartkey", style: `--k: ${inkOf(k)}`, "aria-pressed": "true", title: `Show or hide ${text}`, disabled: content.lines.length < 2, onclick: () => toggle(key) }, make("i"), make("span", {}, text), make("output", { "aria-live": "off" }))));
     }
     draw();
@@ -118,24 +120,25 @@ export function createTimeChart({ name, note = "", testId, range = null, least =
 
   const stepAt = (event) => drawn.step(event.clientX - field.getBoundingClientRect().left);
   field.addEventListener("pointermove", (event) => {
-    if (!drawn) return;
-    hover = box || event.pointerType === "mouse" ? stepAt(event) : null;
-    if (box) onPick(hover);
+    if (!drawn || event.pointerType === "touch") return;
+    hover = stepAt(event);
     mark();
   });
-  field.addEventListener("pointerdown", (event) => {
-    if (event.button || !drawn) return;
-    box = true;
-    field.setPointerCapture(event.pointerId);
+  sweeps(field, (event, _, done) => {
+    if (!drawn) return;
+    hover = done && event.pointerType === "touch" ? null : stepAt(event);
     onPick(stepAt(event));
+    mark();
   });
-  for (const end of ["pointerup", "pointercancel"]) field.addEventListener(end, (event) => { if (box && drawn) onPick(stepAt(event)); box = null; });
   field.addEventListener("pointerleave", () => { hover = null; mark(); });
-  new ResizeObserver(() => { if (field.clientWidth !== width || field.clientHeight !== high) draw(); }).observe(field);
-  new MutationObserver(draw).observe(document.body, { attributeFilter: ["class"] }); // light and dark
+  const size = new ResizeObserver(() => { if (field.clientWidth !== width || field.clientHeight !== high) draw(); }), theme = new MutationObserver(draw);
+  size.observe(field);
+  theme.observe(document.body, { attributeFilter: ["class"] }); // light and dark
 
   function rename(text, more) { title.textContent = text; small.textContent = more; }
-  return { element, show, at, rename };
+  /** Nothing of another run is remembered. */
+  function forget() { delete legend.dataset.keys; }
+  return { element, show, at, rename, forget, end: () => { size.disconnect(); theme.disconnect(); } };
 }
 
 /** A clean canvas as sharp as the screen. @returns {CanvasRenderingContext2D} */

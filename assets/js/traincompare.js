@@ -4,17 +4,17 @@ import { make, setOptions } from "./dom.js";
 import { inkOf } from "./noisecurves.js";
 import { chosen, onChange } from "./store.js";
 import { createTimeChart } from "./traincharts.js";
+import { NO_LOSS, standing } from "./trainhistory.js";
 import { called, written } from "./trainplan.js";
-import { isGoingOn } from "./trainroad.js";
 import { overNames } from "./trainruns.js";
 
 const NEVER = 1e9, PAUSE = 500; // no frame has this number; milliseconds between two looks at the curves of what goes on
-const NO_LOSS = ["step", "seconds", "rate_factor", "note"], MOST = 8; // columns of the table
+const MOST = 8; // columns of the table
 const number = (value) => (Math.abs(value) >= 1000 ? value.toFixed(0) : Number(value.toPrecision(3)).toString());
 
-/** @param {ReturnType<import("./trainroad.js").createRoad>} road @param {(name: string) => void} onOpen @returns {HTMLElement} */
+/** @param {ReturnType<import("./trainroad.js").createRoad>} road @param {(name: string) => void} onOpen @returns {{element: HTMLElement}} */
 export function createCompare(road, onOpen) {
-  const histories = new Map();
+  const histories = new Map(); // by the run: its events as they came, those that stand, the step that they were asked at, and when
   const chart = createTimeChart({ name: "Curves", testId: "compare-curves", least: 230, onPick: (step) => chart.at(step) });
   const which = make("select", { "aria-label": "Which curve", "data-testid": "compare-which", onchange: draw });
   const log = make("button", { class: "lp-toggle", type: "button", "aria-pressed": "true", title: "Equal factors are equally far apart", onclick: () => { log.setAttribute("aria-pressed", String(log.getAttribute("aria-pressed") !== "true")); draw(); } }, "Log scale");
@@ -29,14 +29,13 @@ export function createCompare(road, onOpen) {
   /** One question at a time, for the run whose curve is the oldest. */
   async function look() {
     clearTimeout(timer);
-    const late = shownRows().filter(({ name, step }) => (histories.get(name)?.seen ?? -1) < step).sort((a, b) => (histories.get(a.name)?.at ?? 0) - (histories.get(b.name)?.at ?? 0));
+    const late = shownRows().filter(({ name, step }) => (histories.get(name)?.seen ?? -1) !== step).sort((a, b) => (histories.get(a.name)?.at ?? 0) - (histories.get(b.name)?.at ?? 0));
     if (!late.length || looking || document.hidden || chosen().tab !== "train") return;
     looking = true;
-    const [{ name, step }] = late, history = histories.get(name) ?? { events: [], seen: -1, at: 0 };
+    const [{ name, step }] = late, history = histories.get(name) ?? { events: [], stands: [], seen: -1, at: 0 };
     try {
-      const { events, went_back: back } = await road.news(name, history.events.length, NEVER);
-      history.events = back === null || back === undefined ? [...history.events, ...events] : []; // done again from an earlier step: all of it is read anew
-      Object.assign(history, { seen: back === null || back === undefined ? step : -1, at: performance.now() });
+      const { events: more } = await road.news(name, history.events.length, NEVER), events = [...history.events, ...more];
+      Object.assign(history, { events, stands: standing(events), seen: step, at: performance.now() });
       histories.set(name, history);
     } catch {
       histories.set(name, { ...history, at: performance.now() }); // the next look tries again
@@ -50,7 +49,8 @@ export function createCompare(road, onOpen) {
     const rows = shownRows();
     element.hidden = rows.length < 2;
     if (element.hidden) return;
-    const eventsOf = ({ name }) => histories.get(name)?.events ?? [], names = [...new Set(rows.flatMap((row) => eventsOf(row).slice(-1).flatMap(Object.keys)))].filter((key) => !NO_LOSS.includes(key));
+    const eventsOf = ({ name }) => histories.get(name)?.stands ?? [], lossesOf = (event) => Object.keys(event ?? {}).filter((key) => !NO_LOSS.has(key));
+    const names = [...new Set(rows.flatMap((row) => lossesOf(eventsOf(row).findLast((one) => lossesOf(one).length))))]; // the last line may be a note
     const key = names.includes(which.value) ? which.value : names.find((one) => one === "loss") ?? names[0] ?? "";
     setOptions(which, names.map((one) => [one, one]), key);
     const lines = rows.map((row) => { const events = eventsOf(row).filter((one) => one[key] !== undefined); return { key: row.name, name: row.title || row.name, steps: events.map(({ step }) => step), values: events.map((one) => one[key] ?? NaN) }; });
@@ -77,7 +77,7 @@ export function createCompare(road, onOpen) {
   road.listen(() => { draw(); look(); });
   onChange((_, changed) => { if (changed.has("over") || changed.has("tab")) { draw(); look(); } });
   document.addEventListener("visibilitychange", () => look());
-  return { element, going: () => shownRows().some(isGoingOn) };
+  return { element };
 }
 
 const textOf = (value) => (value === undefined ? "–" : Array.isArray(value) && value.length > 4 ? `${value.length} names` : written(value));

@@ -4,6 +4,7 @@ import { make } from "./dom.js";
 import { called, rangeText, read, written } from "./trainplan.js";
 
 const FINE = 1000; // places of a slider
+const WORDS = { int: "a whole number", list: "a list with commas in it" }; // what a field takes, where it is not any number
 
 /** @param {import("./trainplan.js").Field} field whether a slider makes sense of its range */
 const slides = ({ kind, low, high }) => ["int", "float"].includes(kind) && low !== null && high !== null && low < high;
@@ -42,7 +43,7 @@ export function createField(setting, onChange) {
 
   function take(text) {
     const value = read(field, text);
-    why.textContent = value === undefined ? `This is ${field.kind === "int" ? "a whole number" : "a number"}${range && `, ${range}`}.` : "";
+    why.textContent = value === undefined ? `This is ${WORDS[field.kind] ?? "a number"}${range && `, ${range}`}.` : "";
     if (value !== undefined) onChange(value);
   }
 

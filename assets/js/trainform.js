@@ -37,7 +37,7 @@ export function createForm(road, onBegun) {
   const fields = new Map(), groups = make("div", { class: "lp-knobs" }), summary = make("summary", {}, "All settings"), reset = make("button", { class: "lp-quiet", type: "button", onclick: () => choose({ knobs: "" }, false) }, "All as usual");
   const settings = make("details", { class: "lp-trainall", "data-testid": "train-all" }, summary, make("div", { class: "lp-row lp-trainreset" }, reset), groups);
   const bring = createBring(road, (id) => reload(id));
-  const element = make("form", { class: "lp-card lp-trainform", "aria-label": "Train a model", novalidate: "", onsubmit: (event) => { event.preventDefault(); begin(); } },
+  const element = make("form", { class: "lp-card lp-trainform", "aria-label": "Train a model", noValidate: true, onsubmit: (event) => { event.preventDefault(); begin(); } },
     make("h2", { class: "lp-aloud" }, "Train a model"), from,
     make("div", { class: "lp-trainstep" }, make("span", { class: "lp-trainlabel" }, "Learn from"), sets, bring.element, bring.says, terms),
     make("div", { class: "lp-trainstep" }, make("label", { class: "lp-trainlabel", for: "lp-trainfamily" }, "What learns"), family, about),

@@ -15,12 +15,15 @@ const FAR = [[1, "the planned step"], [10, "10 times as far"], [100, "100 times 
 /** Numbers or bytes of a quantity as they came, or as text. */
 const valuesOf = ({ kind, data, values }) => values ?? (typeof data !== "string" ? data : kind === "picture" ? bytesOf(data) : new Float32Array(bytesOf(data).buffer));
 
-/** Who learns in the stage whose turn it is; of a training that is done, in its last one. @param {Object} row @returns {string[]} */
-function learning(row) {
+/** The stage whose turn it is; of a training that is done, its last one. @param {Object} row */
+function stageOf(row) {
   const stages = row?.recipe?.stages ?? [];
   let left = row?.step ?? 0;
-  return (stages.find(({ steps }) => (left -= steps) < 0) ?? stages.at(-1))?.players ?? [];
+  return stages.find(({ steps }) => (left -= steps) < 0) ?? stages.at(-1);
 }
+
+/** Who learns in it. @param {Object} row @returns {string[]} */
+const learning = (row) => stageOf(row)?.players ?? [];
 
 /** @param {{hand: Function, refresh: Function}} road @returns {{element: HTMLElement, show: (row: Object) => void}} */
 export function createHand(road) {
@@ -40,16 +43,17 @@ export function createHand(road) {
     if (busy) return;
     busy = true;
     state();
+    const { name } = row; // another run may be open when the answer comes
     try {
-      const rate = +far.value === 1 ? {} : { rate: +far.value * (row.recipe.stages.at(-1).rate ?? 1e-3) * (row.rate_factor ?? 1) };
-      [answer, of] = [await road.hand(row.name, { players, ...rate }), row.name];
-      draw();
+      const rate = +far.value === 1 ? {} : { rate: +far.value * (stageOf(row)?.rate ?? 1e-3) * (row.rate_factor ?? 1) };
+      const found = await road.hand(name, { players, ...rate });
+      if (row?.name === name) { [answer, of] = [found, name]; draw(); }
       road.refresh?.().catch(() => {});
     } catch (error) {
       say(error.message, "problem");
     }
     busy = false;
-    state();
+    if (row) state();
   }
 
   function state() {
@@ -91,9 +95,15 @@ export function createHand(road) {
 
   function quantityTile(quantity, { symbol, words: text, law }) {
     const isPicture = quantity.kind === "picture", canvas = make("canvas", { role: "img", class: isPicture ? "lp-handpicture" : "lp-handbars" }), values = valuesOf(quantity), shape = pictureShape(quantity), numbers = make("div", { class: "lp-handnumbers" });
-    const one = tile(symbol ? formula(symbol) : null, text, canvas, numbers, law ? make("div", { class: "lp-handlaw" }, formula(law)) : null), each = values.length / quantity.shape[0];
+    const choice = isPicture && make("button", { class: "lp-handpick", title: "Follow another picture", onclick: follow }, canvas);
+    const one = tile(symbol ? formula(symbol) : null, text, choice || canvas, numbers, law ? make("div", { class: "lp-handlaw" }, formula(law)) : null), each = values.length / quantity.shape[0];
     one.dataset.name = quantity.name;
-    if (isPicture) canvas.addEventListener("click", (event) => { const box = canvas.getBoundingClientRect(), [across, down] = gridOf(shape[0]); pick(Math.floor((event.clientY - box.top) / box.height * down) * across + Math.floor((event.clientX - box.left) / box.width * across), shape[0]); });
+    /** The picture under the hand; a key goes to the next one. */
+    function follow(event) {
+      if (!event.detail) return pick((picked + 1) % shape[0], shape[0]);
+      const box = canvas.getBoundingClientRect(), [across, down] = gridOf(shape[0]);
+      return pick(Math.floor((event.clientY - box.top) / box.height * down) * across + Math.floor((event.clientX - box.left) / box.width * across), shape[0]);
+    }
     one.paint = () => {
       if (isPicture) { pictures(canvas, values, shape, picked); canvas.setAttribute("aria-label", `${quantity.name}: ${shape[0]} pictures, number ${picked + 1} is followed`); return; }
       const mine = values.subarray(picked * each, (picked + 1) * each), { mean, spread } = measured(mine);

@@ -4,9 +4,19 @@ import { lastUpTo } from "./trainscales.js";
 
 const EVERY = 500; // milliseconds between two looks at a run that goes on
 const AT_ONCE = 3, MOST_BYTES = 128e6; // requests for frames at the same time; what is fetched before somebody asks for it
-const NO_LOSS = new Set(["step", "seconds", "rate_factor", "note", "went_back"]); // keys of an event that are not a loss
+export const NO_LOSS = new Set(["step", "seconds", "rate_factor", "note", "went_back"]); // keys of an event that are not a loss
 const GOES_ON = new Set(["waiting", "running"]);
 const TRIES = 3, PAUSE = 4000; // of a frame that does not come, and milliseconds between two
+
+/** The lines that still hold: without those of steps that were done again, and without the marks that say so (genmodels/train/events.py). @param {Object[]} events */
+export function standing(events) {
+  const kept = [], isReport = (one) => !("rate_factor" in one);
+  for (const event of events) {
+    for (let last = kept.at(-1); last && (last.step > event.step || (last.step === event.step && isReport(last) && isReport(event) && !event.went_back)); last = kept.at(-1)) kept.pop();
+    if (!event.went_back) kept.push(event);
+  }
+  return kept;
+}
 
 /**
  * @typedef {{samples?: Uint8Array, reconstructions?: Uint8Array, codes?: Float32Array, labels?: Uint8Array, classes?: Float32Array, readouts: Map<string, Float32Array>, shapes: Object<string, number[]>}} Frame
@@ -167,7 +177,7 @@ export class History {
   next() {
     const free = (step) => step !== undefined && !this.kept.has(step) && !this.asked.has(step);
     const wanted = [...this.wanted, this.steps.at(-1), this.steps[0]].find(free);
-    if (wanted !== undefined || this.bytes > MOST_BYTES) return wanted;
+    if (wanted !== undefined || this.bytes > MOST_BYTES || !this.isSeen()) return wanted;
     for (let stride = 64; stride >= 1; stride /= 2) for (let k = 0; k < this.steps.length; k += stride) if (free(this.steps[k])) return this.steps[k];
     return undefined;
   }

@@ -39,7 +39,7 @@ export function placed(codes, D, labels, axes) {
   return out;
 }
 
-const words = (D) => (D === 1 ? "The one number of the code across, a row for each class." : D === 2 ? "The two numbers of the code." : `A linear view of ${D} numbers: the two directions in which the newest codes spread most.`);
+const words = (D) => (D === 1 ? "The one number of the code across, a row for each class." : D === 2 ? "The two numbers of the code; of a very long one, its place along the two directions in which the codes spread most." : `A linear view of ${D} numbers: the two directions in which the newest codes spread most.`);
 
 /** @returns {{element: HTMLElement, canvas: HTMLCanvasElement, show: Function, point: (index: number|null) => void, paint: (pencil: CanvasRenderingContext2D, side: number, frame: Object) => void}} */
 export function createMotionMap() {

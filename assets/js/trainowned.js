@@ -30,8 +30,9 @@ export function createOwned(road, { onFork, onGone }) {
   const element = make("section", { class: "lp-card lp-owned", "aria-label": "What can be done with this training", "data-testid": "owned" }, first, below);
   let row = null, drawn = "", asking = "";
 
-  /** Do it, and say what went wrong. */
+  /** Do it, and say what went wrong; one thing at a time. */
   async function attempt(act) {
+    if (element.ariaBusy === "true") return;
     element.ariaBusy = "true";
     try {
       await act();
@@ -42,10 +43,11 @@ export function createOwned(road, { onFork, onGone }) {
     }
   }
 
-  /** The run's model, as the other tabs know it. */
+  /** The run's model, as the other tabs know it; another run may be open when it comes. */
   async function model() {
-    if (!modelNamed(row.name)) await reloadCatalogue();
-    const found = modelNamed(row.name);
+    const { name } = row;
+    if (!modelNamed(name)) await reloadCatalogue();
+    const found = modelNamed(name);
     if (!found) throw new Error("The model of this training is not ready yet. Try again in a moment.");
     return found;
   }
@@ -56,11 +58,11 @@ export function createOwned(road, { onFork, onGone }) {
     take(mine, { tab: "interpolate", ends: [], rows: [mine.name, ...(other ? [other.name] : []), CROSSFADE] });
     window.scrollTo({ top: 0 });
   });
-  const publish = () => attempt(async () => { await model(); choose({ tab: "models", give: row.name }, false); });
+  const publish = () => attempt(async () => { const { name } = await model(); choose({ tab: "models", give: name }, false); });
 
-  async function file(name, title) {
-    const answer = await fetched(fileUrl(row.name, name));
-    download(await answer.blob(), `${fileName(row.title || row.name)}${title}`);
+  async function file(which, ending) {
+    const { name, title } = row, answer = await fetched(fileUrl(name, which));
+    download(await answer.blob(), `${fileName(title || name)}${ending}`);
   }
 
   /** Its buttons; those that need a model wait for one. */

@@ -34,9 +34,9 @@ export function createSamples() {
   let shown = null;
 
   function show(frame, step) {
+    element.classList.toggle("empty", !frame?.samples); // also of the same frame: another run was open meanwhile
     if (shown === frame) return;
     shown = frame;
-    element.classList.toggle("empty", !frame?.samples);
     if (!frame?.samples) return;
     mosaic(canvas, all(frame.samples, frame.shapes.samples), frame.shapes.samples, SIDE);
     canvas.dataset.step = step;
@@ -61,9 +61,9 @@ export function createPairs(onPoint) {
   /** @param {{pictures: Uint8Array, shapes: Object}|null} fixed the originals */
   function show(frame, step, fixed) {
     const made = frame?.reconstructions, wide = canvas.parentElement.clientWidth > 0 && canvas.parentElement.clientWidth < 300 ? 4 : 8;
+    element.classList.toggle("empty", !made || !fixed);
     if (shown[0] === frame && shown[1] === fixed && wide === across) return;
     [shown, across] = [[frame, fixed], wide];
-    element.classList.toggle("empty", !made || !fixed);
     if (!made || !fixed) return;
     shape = frame.shapes.reconstructions;
     const count = Math.min(shape[0], fixed.pictures.length / (shape[1] * shape[2] * shape[3])), rows = [];
@@ -77,8 +77,10 @@ export function createPairs(onPoint) {
 
   canvas.addEventListener("pointermove", (event) => {
     if (!shape) return;
-    const box = canvas.getBoundingClientRect(), column = Math.floor((event.clientX - box.left) / box.width * across), rows = Math.ceil(shape[0] / across) * 2, row = Math.floor((event.clientY - box.top) / box.height * rows);
-    onPoint(Math.floor(row / 2) * across + column);
+    const box = canvas.getBoundingClientRect(), scale = Math.min(box.width / canvas.width, box.height / canvas.height); // it stands in the middle of its box, whole
+    const x = 0.5 + (event.clientX - box.left - box.width / 2) / (scale * canvas.width), y = 0.5 + (event.clientY - box.top - box.height / 2) / (scale * canvas.height);
+    const index = Math.floor(y * Math.ceil(shape[0] / across)) * across + Math.floor(x * across);
+    onPoint(x >= 0 && x < 1 && y >= 0 && y < 1 && index < shape[0] ? index : null);
   });
   canvas.addEventListener("pointerleave", () => onPoint(null));
   return { element, show };

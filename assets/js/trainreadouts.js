@@ -93,7 +93,7 @@ export function createReadouts(onPick) {
   return {
     element, show,
     at: (step) => { for (const one of parts.values()) one.at?.(step); },
-    forget: () => { parts.clear(); element.replaceChildren(...Array.from({ length: WAITING }, () => make("section", { class: "lp-card lp-runcard lp-readout empty", "aria-hidden": "true" }, make("div", { class: "lp-runbox" })))); [order, tops, seen] = ["", new Map(), new WeakSet()]; },
+    forget: () => { for (const one of parts.values()) one.end(); parts.clear(); element.replaceChildren(...Array.from({ length: WAITING }, () => make("section", { class: "lp-card lp-runcard lp-readout empty", "aria-hidden": "true" }, make("div", { class: "lp-runbox" })))); [order, tops, seen] = ["", new Map(), new WeakSet()]; },
     /** A readout in words, for the sentence of a preset. */
     said: (frame, name) => { const values = frame?.readouts.get(name); return values?.length === 1 ? `${titled(name)[0]}: ${short(values[0])} ${titled(name)[1]}`.trim() : ""; },
   };

@@ -22,8 +22,10 @@ const READOUT = "readout/";
 /** @param {Row|null} row */
 export const isGoingOn = (row) => !!row && UNDER_WAY.includes(row.state);
 
+const ONCE = /(^start|\/(fork|more|hand))$/; // done twice these are two things
+
 /** Throws a sentence, also for what the server says is a problem. @returns {Promise<Response>} */
-const request = (method, path, body, signal) => fetched(liveUrl(`train/${path}`), { method, body, signal });
+const request = (method, path, body, signal) => fetched(liveUrl(`train/${path}`), { method, body, signal, once: ONCE.test(path) });
 
 async function ask(method, path, values, signal) {
   const answer = await (await request(method, path, values && JSON.stringify(values), signal)).json();

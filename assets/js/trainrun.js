@@ -18,11 +18,12 @@ const WRITES = "input, select, textarea, button, [role=tab]"; // takes its keys 
 
 /**
  * @param {ReturnType<import("./trainroad.js").createRoad>} road
- * @returns {{element: HTMLElement, show: (row: import("./trainroad.js").Row|null, preset?: {watch?: string, readout?: string}) => void}} show: another run, or how the same one stands now; watch: what to look at; readout: the one that stands first
+ * @returns {{element: HTMLElement, show: (row: import("./trainroad.js").Row|null, preset?: {watch?: string, readout?: string}) => void, to: (after: string) => void, rest: () => void}}
+ *   show: another run, or how the same one stands now; watch: what to look at; readout: the one that stands first; to: the moment of the address, "" is now; rest: nobody looks
  */
 export const createRunView = (road) => {
   const view = new RunView(road);
-  return { element: view.element, show: (row, preset) => view.show(row, preset) };
+  return { element: view.element, show: (row, preset) => view.show(row, preset), to: (after) => view.to(after), rest: () => view.time.stop() };
 };
 
 class RunView {
@@ -31,7 +32,7 @@ class RunView {
     /** @type {History|null} */
     this.history = null;
     this.follows = true; // the newest moment, until a hand goes to another
-    this.step = this.weight = 0;
+    this.step = 0;
     this.names = [];
     this.preset = {};
     this.lay();
@@ -64,7 +65,11 @@ class RunView {
     this.grid = make("div", { class: "lp-rungrid" }, this.lossCard, this.map.element, this.samples.element, this.pairs.element, this.besideCard, this.readouts.element);
     this.body = make("div", { class: "lp-runbody", hidden: true }, head, this.grid, line, this.hand.element);
     this.element = make("div", { class: "lp lp-run", "data-testid": "run", onkeydown: (event) => this.key(event) }, this.empty, this.body);
-    new ResizeObserver(() => this.element.classList.toggle("narrow", this.element.clientWidth < NARROW)).observe(this.element);
+    new ResizeObserver(() => {
+      this.element.classList.toggle("narrow", this.element.clientWidth < NARROW);
+      this.history?.fetch(); // it is seen again
+    }).observe(this.element);
+    document.addEventListener("visibilitychange", () => this.history?.fetch());
   }
 
   get isLog() { return this.log.getAttribute("aria-pressed") === "true"; }
@@ -92,7 +97,7 @@ class RunView {
     this.leave();
     const { after } = chosen();
     [this.follows, this.step, this.preset] = [after === "", +after, preset];
-    for (const part of [this.map, this.readouts]) part.forget();
+    for (const part of [this.losses, this.beside, this.map, this.readouts]) part.forget();
     for (const part of [this.samples, this.map, this.pairs]) { part.element.hidden = false; part.element.classList.add("empty"); }
     this.besideCard.hidden = true;
     this.history = new History(this.road, row, (what) => this.heard(what), () => !document.hidden && this.element.getClientRects().length > 0);
@@ -163,10 +168,23 @@ class RunView {
     this.settle();
   }
 
+  /** The address says another moment of the run that is open. */
+  to(after) {
+    const { run } = chosen();
+    if (!this.history || (run && run !== this.history.row.name) || after === this.inAddress()) return;
+    this.time.stop();
+    clearTimeout(this.resting);
+    [this.follows, this.step] = [after === "", +after];
+    this.later();
+  }
+
+  /** The moment as the address has it. */
+  inAddress() { return this.follows ? "" : String(Math.round(this.step)); }
+
   /** The moment that is looked at is in the address, once the hand rests. */
   settle() {
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.history && choose({ run: this.history.row.name, after: this.follows ? "" : String(Math.round(this.step)) }, false), REST);
+    this.resting = setTimeout(() => this.history && choose({ run: this.history.row.name, after: this.inAddress() }, false), REST);
   }
 
   /** Space plays, where nothing else takes it. */

@@ -5,7 +5,6 @@ import { choose, chosen, onChange } from "./store.js";
 import { OVER } from "./traintext.js";
 import { shortFamily } from "./trainplan.js";
 import { createThumb } from "./trainthumb.js";
-import { isGoingOn } from "./trainroad.js";
 
 const WORDS = { waiting: "waits for its turn", running: "learns", paused: "paused", stopped: "stopped", finished: "finished", failed: "ended" };
 
@@ -83,6 +82,6 @@ export function createRuns(road, onOpen) {
   }
 
   road.listen(draw);
-  onChange((_, changed) => { if (changed.has("run") || changed.has("over")) draw(); });
-  return { element, called: (learn, kin) => { titles = { learn, kin }; draw(); }, going: () => (road.runs() ?? []).some(isGoingOn) };
+  onChange((_, changed) => { if (["run", "over", "tab"].some((name) => changed.has(name))) draw(); });
+  return { element, called: (learn, kin) => { titles = { learn, kin }; draw(); } };
 }

@@ -36,10 +36,13 @@ export function createTrainTakeaway(scene) {
 const some = (steps) => Array.from({ length: Math.min(MOST, steps.length) }, (_, k, n = Math.min(MOST, steps.length)) => steps[Math.round(k / (n - 1) * (steps.length - 1))]);
 
 async function animate({ history, map, title }, told) {
-  const moments = await history.all(some(history.steps)), newest = moments.at(-1).frame, parts = [newest.samples && "samples", newest.codes && "codes"].filter(Boolean);
+  const moments = await history.all(some(history.steps)), same = () => { if (history.ended) throw new Error("another training was opened meanwhile."); }; // the map is that of the open one
+  same();
+  const newest = moments.at(-1).frame, parts = [newest.samples && "samples", newest.codes && "codes"].filter(Boolean);
   if (!parts.length) throw new Error("its frames hold no pictures.");
   const canvas = make("canvas", { width: GAP + parts.length * (SIDE + GAP), height: SIDE + FOOT + GAP }), context = canvas.getContext("2d", { willReadFrequently: true }), small = make("canvas"), frames = [];
   for (const { step, frame } of moments) {
+    same();
     paint(context, { frame, parts, small, map });
     context.fillStyle = "#333";
     context.font = "600 14px system-ui, sans-serif";

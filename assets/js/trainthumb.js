@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { onceInSight } from "./samples.js";
+import { chosen } from "./store.js";
 
 const NEVER = 1e9, PAUSE = 1500; // no event has this number; milliseconds between two looks at a run that goes on
 let turn = Promise.resolve(); // one after the other, so that a long list does not stand in the way of a hand
@@ -14,7 +15,7 @@ export function createThumb(road, name) {
   /** @param {import("./trainroad.js").Row} next */
   function show(next) {
     row = next;
-    if (!inSight || looking || row.frames === seen) return;
+    if (!inSight || looking || row.frames === seen || !element.isConnected || chosen().tab !== "train") return; // a run that was deleted is in no list
     looking = true;
     turn = turn.then(look).finally(() => setTimeout(() => { looking = false; show(row); }, PAUSE));
   }

@@ -4,6 +4,7 @@ import { CURVE_HEIGHT, createCurve, heightAt, measure } from "./curve.js";
 import { make } from "./dom.js";
 import { frameAt } from "./frames.js";
 import { fill, paint, shapeOf } from "./paint.js";
+import { sweeps } from "./sweep.js";
 import { verdictOf } from "./verdict.js";
 
 const percent = (share) => `${Math.floor(100 * share)} %`;
@@ -28,18 +29,11 @@ export function createRow({ name, kind, title, model, onScrub, onRemove, onExplo
     make("div", { class: "lp-walkname" }, make("strong", {}, title), how, summary, make("div", { class: "lp-walkdo" }, explore, remove)),
     make("div", { class: "lp-nowbox" }, now, verdict), track, problem);
   const context = now.getContext("2d"), image = context.createImageData(shape.width, shape.height);
-  let frames = null, tiles = [], place = 0, shown = -1, box = null;
+  let frames = null, tiles = [], place = 0, shown = -1;
 
-  track.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    box = strip.getBoundingClientRect(); // once per press; the moves after it ask for no layout
-    track.setPointerCapture(event.pointerId);
-    onScrub(share(event), false);
-  });
-  track.addEventListener("pointermove", (event) => { if (box) onScrub(share(event), false); });
-  for (const end of ["pointerup", "pointercancel"]) track.addEventListener(end, (event) => { if (box) { onScrub(share(event), true); box = null; } });
+  sweeps(track, (event, box, done) => onScrub(share(event, box), done), strip);
   /** Where a press lies on the walk: its ends are the middles of the first and the last tile. */
-  function share({ clientX }) {
+  function share({ clientX }, box) {
     const inset = box.width / tiles.length / 2;
     return Math.min(1, Math.max(0, (clientX - box.left - inset) / (box.width - 2 * inset)));
   }

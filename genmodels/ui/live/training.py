@@ -24,8 +24,7 @@ from .arrays import as_one_file, for_browser
 from .asking import BYTES, unless_left
 from .errands import in_words
 from .owndata import OwnData
-from .sent import json_answer as _json
-from .sent import json_object
+from .sent import json_answer, json_object
 from .taking import zipped
 from .trainasked import CHANGES, NAMELESS, by_hand, change, name_of, named, owner_of, plan_of, text, whole_from
 from .trained import snippet, trained
@@ -76,15 +75,15 @@ class TrainRoad:
             match (request.method, *parts):
                 case ("GET", "form.json"):
                     device = "CPU" if self.service.device == "cpu" else self.engine.device_name
-                    return _json(await self._away(lambda: form(self.data, device, self.own.entries(name_of(request)))))
+                    return json_answer(await self._away(lambda: form(self.data, device, self.own.entries(name_of(request)))))
                 case ("GET", "models.json"):
-                    return _json(await self._away(self._models, named(request), name_of(request)))
+                    return json_answer(await self._away(self._models, named(request), name_of(request)))
                 case ("GET", "runs"):
-                    return _json(await self._away(self._runs, name_of(request)))
+                    return json_answer(await self._away(self._runs, name_of(request)))
                 case ("POST", "estimate"):
-                    return _json(await self._estimate(request, await json_object(request, LARGEST_BODY)))
+                    return json_answer(await self._estimate(request, await json_object(request, LARGEST_BODY)))
                 case ("POST", "start"):
-                    return _json({"name": await self._start(request, await json_object(request, LARGEST_BODY))})
+                    return json_answer({"name": await self._start(request, await json_object(request, LARGEST_BODY))})
                 case (_, "data", *rest):
                     return await self.own.answer(request, owner_of(request), rest)
                 case (method, "runs", name, *rest):
@@ -95,7 +94,7 @@ class TrainRoad:
         match (method, *rest):
             case ("GET", "news"):
                 asked = [whole_from(request, "events", 0), whole_from(request, "frames", -1)]
-                return _json(await self._away(self.service.news, name, owner_of(request), *asked))
+                return json_answer(await self._away(self.service.news, name, owner_of(request), *asked))
             case ("GET", "frames", file) if file.endswith(".bin") and file[:-4].isdecimal() and len(file) < 16:
                 frame = await self._away(self._frame, name, owner_of(request), int(file[:-4]))
                 return Response(status_code=204) if frame is None else _bytes(frame)
@@ -104,14 +103,14 @@ class TrainRoad:
             case ("GET", "take.zip" | "decoder.onnx" | "snippet.py" as what):
                 return await self._taken(name, what)
             case ("POST", what) if what in CHANGES:
-                return _json(await self._changed(request, name, what, await json_object(request, LARGEST_BODY)))
+                return json_answer(await self._changed(request, name, what, await json_object(request, LARGEST_BODY)))
             case ("POST", "fork"):
-                return _json(await self._forked(request, name, await json_object(request, LARGEST_BODY)))
+                return json_answer(await self._forked(request, name, await json_object(request, LARGEST_BODY)))
             case ("POST", "hand"):
-                return _json(await self._by_hand(request, name, await json_object(request, LARGEST_BODY)))
+                return json_answer(await self._by_hand(request, name, await json_object(request, LARGEST_BODY)))
             case ("DELETE",):
                 await self._long(request, self.service.delete, name, owner_of(request))
-                return _json({"deleted": name})
+                return json_answer({"deleted": name})
         raise Refused(404 if method in ("GET", "POST", "DELETE") else 405, "There is nothing at this address.")
 
     # What there is
