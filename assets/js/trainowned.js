@@ -92,7 +92,7 @@ export function createOwned(road, { onFork, onGone }) {
     },
     share() {
       const address = `${outerAddress()}?model=${encodeURIComponent(row.name)}`, copy = async () => say(await copyText(address) ? "The link is copied." : `Copy it from here: ${address}`);
-      if (!row.shared) return [make("span", {}, "Nobody but you can see this training. With the link others can use its model, and nothing else of it."), press("Share it, and copy the link", "", () => attempt(async () => { await road.act(row.name, "share", { shared: true }); await copy(); }), "lp-button main"), press("Cancel", "", done)];
+      if (!row.shared) return [make("span", {}, `Nobody but you can see this training. With the link others can use its model, and nothing else of it.${row.dataset.startsWith("own:") ? " Its map goes along: codes of up to 500 of your pictures, from which they can be made again." : ""}`), press("Share it, and copy the link", "", () => attempt(async () => { await road.act(row.name, "share", { shared: true }); await copy(); }), "lp-button main"), press("Cancel", "", done)];
       return [make("input", { type: "text", class: "lp-text", readOnly: true, value: address, "aria-label": "The link", "data-testid": "share-link", onfocus: ({ target }) => target.select() }), press("Copy link", "", copy, "lp-button main"),
         press("Share no more", "The link then opens nothing", () => attempt(async () => { await road.act(row.name, "share", { shared: false }); })), press("Close", "", done)];
     },
