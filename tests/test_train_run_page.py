@@ -34,9 +34,11 @@ SET = """([one, value]) => { const input = document.querySelector(one); input.va
     for (const event of ['input', 'change']) input.dispatchEvent(new Event(event)); }"""
 PIXELS = """() => { const one = document.querySelector('[data-testid=run-map]'), { data } = one.getContext('2d').getImageData(0, 0, one.width, one.height);
     return data.reduce((sum, value) => (sum * 31 + value) % 1e9, 7); }"""
-OTHER = """() => { const { frame, news } = road, kept = new Map(); // a second run, "other", which has losses and no pictures yet; frames are kept, as the road does
+# a second run, "other", which has losses and no pictures yet; frames are kept, as the road does
+OTHER = """() => { const { frame, news } = road, kept = new Map();
     road.frame = (name, step) => { if (!kept.has(step)) kept.set(step, frame(name, step)); return kept.get(step); };
-    road.news = async (name, ...more) => { const found = await news(name, ...more); return name === 'run' ? found : { ...found, row: { ...row, name }, frames: [] }; };
+    road.news = async (name, ...more) => { const found = await news(name, ...more);
+        return name === 'run' ? found : { ...found, row: { ...row, name }, frames: [] }; };
     window.go = (name) => view.show({ ...row, name }, {}); }"""
 TOPS = """() => ['run-losses', 'run-map', 'run-samples', 'run-pairs'].map((name) =>
     Math.round(document.querySelector(`[data-testid=${name}]`).getBoundingClientRect().top + scrollY))"""
@@ -214,7 +216,8 @@ def test_a_line_that_is_hidden_in_one_run_is_there_in_the_next(open_run):
 def test_of_curves_beside_each_other_what_was_done_again_is_cut_and_a_note_is_no_end(open_run):
     page = open_run()
     page.evaluate("""async () => {
-        told.events.push({ step: 20, seconds: 20, went_back: true }, { step: 24, seconds: 22, loss: 7, reconstruction: 3, kl: 4 }, { step: 24, seconds: 22, rate_factor: 0.5, note: 'rate x0.5' });
+        told.events.push({ step: 20, seconds: 20, went_back: true }, { step: 24, seconds: 22, loss: 7, reconstruction: 3, kl: 4 },
+            { step: 24, seconds: 22, rate_factor: 0.5, note: 'rate x0.5' });
         const [{ createCompare }, { choose }] = await Promise.all(['traincompare', 'store'].map((name) => import(`/live/assets/x/js/${name}.js`)));
         choose({ tab: 'train', over: 'a,b' }, false);
         const both = { ...road, row: (name) => ({ ...row, name, title: name }), listen: (listener) => listener() };
@@ -228,7 +231,8 @@ def test_of_two_looks_at_the_models_the_later_one_counts(open_run):
     page = open_run()
     assert page.evaluate("""async () => {
         const { allModels, reloadCatalogue } = await import('/live/assets/x/js/catalogue.js'), waiting = [];
-        window.fetch = () => new Promise((done) => waiting.push((name) => done(new Response(JSON.stringify({ models: [{ name }], roads: [], classifiers: {} })))));
+        const answer = (name) => new Response(JSON.stringify({ models: [{ name }], roads: [], classifiers: {} }));
+        window.fetch = () => new Promise((done) => waiting.push((name) => done(answer(name))));
         const looks = [reloadCatalogue(), reloadCatalogue()];
         waiting[1]('later');
         await looks[1];
@@ -256,7 +260,8 @@ def test_what_the_server_may_have_begun_is_not_asked_for_twice(open_run):
     asked, said = page.evaluate("""async () => {
         const { fetched } = await import('/live/assets/x/js/away.js'), { fetch } = window;
         let asked = 0;
-        window.fetch = (address, ...more) => (String(address).endsWith('/start') ? (asked += 1, Promise.reject(new TypeError('broken'))) : fetch(address, ...more));
+        const broken = () => { asked += 1; return Promise.reject(new TypeError('broken')); };
+        window.fetch = (address, ...more) => (String(address).endsWith('/start') ? broken() : fetch(address, ...more));
         const said = await fetched('/live/train/start', { method: 'POST', once: true }).catch((error) => error.message);
         return [asked, said]; }""")
     assert asked == 1 and "before an answer came" in said
@@ -311,7 +316,8 @@ def test_a_step_by_hand_waits_for_a_pause_and_shows_every_quantity_in_order(open
 
 
 def test_a_step_of_one_run_is_not_painted_into_another_and_has_the_rate_of_its_stage(open_run):
-    page = open_run("""window.more = { state: "paused", recipe: { stages: [{ players: ["model"], steps: 100, rate: 0.001 }, { players: ["model"], steps: 100, rate: 0.5 }] } };""")
+    page = open_run("""const stage = (rate) => ({ players: ["model"], steps: 100, rate });
+        window.more = { state: "paused", recipe: { stages: [stage(0.001), stage(0.5)] } };""")
     page.evaluate(OTHER)
     page.evaluate("() => { const { hand } = road; road.hand = (...step) => new Promise((done) => { window.answer = () => done(hand(...step)); }); }")
     page.select_option('[data-testid="hand-far"]', "10")
