@@ -42,7 +42,7 @@ def presets(data: str = "mnist") -> list[dict[str, Any]]:
                 {"DCGAN": game(10_000, 1e-3, 0.0)}, FAKE),
         _preset("ddpm", "DDPM in five minutes",
                 "A small net learns to take a little noise away; done again and again, that makes digits. Samples get clearer every minute.",
-                {"DDPM": plan("diffusion", 4000, width=8)}),
+                {"DDPM": plan("diffusion", 1500, width=8)}),
         _preset("sparse", "Sparse codes",
                 "Both have more units than they need. Where activity costs something, few of them speak for each picture: watch the share of active units.",
                 {"Activity costs": plan("sparse", 1500, 3e-3, latent_dim=80, penalty="l1", weight=0.6),
