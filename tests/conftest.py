@@ -176,16 +176,9 @@ def bundled(tmp_path_factory) -> Iterator:
 @pytest.fixture(scope="session")
 def url(bundled, tmp_path_factory, chromium) -> Iterator[str]:
     """The address of the whole page, served from this process."""
-    from starlette.middleware import Middleware
-
-    from genmodels.ui import page
-    from genmodels.ui.live.routes import LiveRoutes
-    from genmodels.ui.serve import launch
-    from genmodels.ui.theme import ASSETS, look
-    running = launch(page(bundled, "mnist-vae-2d"), port=0, data_dir=tmp_path_factory.mktemp("data"),
-                     middleware=[Middleware(LiveRoutes, engine=bundled, assets=ASSETS)], look=look())
-    yield running.url.rstrip("/")
-    running.close()
+    from .explore_page import served
+    with served(bundled, "mnist-vae-2d", tmp_path_factory.mktemp("data")) as url:
+        yield url
 
 
 _rested: dict[str, list] = {}  # contexts that nobody uses now, by what they are like: a new one costs a second at every page

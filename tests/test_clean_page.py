@@ -2,13 +2,13 @@
 
 import json
 import shutil
+from contextlib import closing
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
-from starlette.middleware import Middleware
 
 from genmodels.corruptions import CORRUPTIONS
 from genmodels.datasets import floats
@@ -16,13 +16,10 @@ from genmodels.engine import Engine
 from genmodels.filters import SETTINGS
 from genmodels.models import to_pixels
 from genmodels.normal import latents
-from genmodels.ui import page as whole_page
 from genmodels.ui.live.cleaning import Cleaning
-from genmodels.ui.live.routes import LiveRoutes
-from genmodels.ui.serve import launch
-from genmodels.ui.theme import ASSETS, look
 
 from .conftest import save_tiny, tiny_model, watched
+from .explore_page import served, until_address
 
 LEVELS = [0.1, 0.5, 1.0]
 MEASURED = {"pictures": 397, "levels": LEVELS, "margin": 3.2, "settings": {
@@ -47,16 +44,10 @@ def engine(made, tmp_path_factory):
     engine.close()
 
 
-def serve(engine, folder, **roads):
-    return launch(whole_page(engine, "vae"), port=0, data_dir=folder, look=look(),
-                  middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads=roads)])
-
-
 @pytest.fixture(scope="module")
 def address(engine, tmp_path_factory, chromium):
-    running = serve(engine, tmp_path_factory.mktemp("data"), clean=Cleaning(engine))
-    yield running.url.rstrip("/")
-    running.close()
+    with served(engine, "vae", tmp_path_factory.mktemp("data"), {"clean": Cleaning(engine)}) as url:
+        yield url
 
 
 @pytest.fixture
@@ -83,10 +74,6 @@ def shown(page, way: str) -> np.ndarray:
 def all_ready(page, key: str) -> None:
     """Wait until every way has answered to the same noise."""
     page.wait_for_function(READY, arg=key)
-
-
-def asked(page, name: str, value: str) -> None:
-    page.wait_for_function("([name, value]) => new URLSearchParams(location.search).get(name) === value", arg=[name, value])
 
 
 def test_a_picture_its_noise_and_what_takes_it_away_stand_side_by_side_with_true_numbers(show, engine):
@@ -116,13 +103,13 @@ def test_the_slider_the_kinds_and_a_new_draw_change_the_noise_and_the_address(sh
     page.evaluate(SLIDE, "0.2")
     assert not np.array_equal(shown(page, "noisy"), before)  # within the same event: nothing is waited for
     all_ready(page, "gaussian,0.2,2")
-    asked(page, "level", "0.2")
+    until_address(page, level="0.2")
     page.click('[data-kind="block"]')
     all_ready(page, "block,0.2,2")
     assert "A grey square over 20 % of the area" in page.inner_text('[data-testid="level-says"]')
     page.click('[data-testid="new-noise"]')
-    asked(page, "noise", "3")
-    asked(page, "corrupt", "block")
+    until_address(page, noise="3")
+    until_address(page, corrupt="block")
     page.click('[data-kind="blur"]')
     assert page.is_disabled('[data-testid="new-noise"]')
     page.evaluate(SLIDE, "0")
@@ -134,7 +121,7 @@ def test_another_plain_model_is_chosen_and_stays_in_the_link(show, engine):
     page = show()
     assert page.eval_on_selector_all('[data-testid="plain"] option', "options => options.map(({ value }) => value)") == ["autoencoder", "cvae", "vae"]
     page.select_option('[data-testid="plain"]', "vae")
-    asked(page, "plain", "vae")
+    until_address(page, plain="vae")
     page.wait_for_function("() => document.querySelector('[data-testid=\"curve-says\"]').textContent.includes('vae')")
     all_ready(page, "gaussian,0.5,1")
     page.wait_for_function("""([way, wanted]) => { const canvas = document.querySelector(`.lp-cleantile[data-way="${way}"] canvas`);
@@ -168,7 +155,7 @@ def test_a_drawing_is_cleaned_while_it_is_drawn_and_no_link_holds_it(show):
     page.click('[data-way="own"]')
     page.wait_for_function("() => document.querySelector('[data-testid=\"subject-says\"]').textContent.startsWith('Your drawing')")
     assert np.array_equal(shown(page, "clean").ravel(), 4 * np.arange(64)) and not np.array_equal(before, shown(page, "clean"))
-    asked(page, "subject", "own")
+    until_address(page, subject="own")
     assert set(parse_qs(urlsplit(page.url).query)) <= {"tab", "model", "subject"}
     page.click('[data-way="another"]')
     page.wait_for_function("() => new URLSearchParams(location.search).get('subject')?.startsWith('seed:')")
@@ -199,23 +186,18 @@ def test_it_fits_a_phone_and_every_control_can_be_reached_by_keyboard_and_by_thu
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     page.focus('[data-testid="level"]')
     page.keyboard.press("ArrowRight")
-    asked(page, "level", "0.51")
+    until_address(page, level="0.51")
     page.focus('[data-kind="masking"]')
     page.keyboard.press("Enter")
-    asked(page, "corrupt", "masking")
+    until_address(page, corrupt="masking")
     low = """all => all.filter(one => one.offsetParent && one.getBoundingClientRect().height < 44).map(one => one.textContent || one.type)"""
     assert page.eval_on_selector_all(".lp-clean button, .lp-clean select, .lp-clean input[type=range]", low) == []
 
 
 def test_where_no_model_learned_to_clean_one_sentence_says_so_and_the_others_are_shown(made, browser, chromium, tmp_path):
-    engine = Engine(made, device="cpu", cache=tmp_path / "cache")
-    running = serve(engine, tmp_path, clean=Cleaning(engine))
-    try:
+    with closing(Engine(made, device="cpu", cache=tmp_path / "cache")) as engine, served(engine, "vae", tmp_path, {"clean": Cleaning(engine)}) as url:
         with watched(browser) as open_page:
-            page = open_page(f"{running.url.rstrip('/')}/?tab=denoise")
+            page = open_page(f"{url}/?tab=denoise")
             page.wait_for_selector(tile("plain", "ready"), timeout=60_000)
             assert "No model of these data was trained to clean" in page.inner_text('[data-testid="no-denoiser"]')
             assert page.is_hidden(tile("denoiser")) and page.is_visible(tile("median"))
-    finally:
-        running.close()
-        engine.close()

@@ -1,22 +1,20 @@
 """Lessons in Denoise, in Chromium: what a link hides is gone from every part and leaves no hole, and what it locks says why and moves by no hand or key."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from starlette.middleware import Middleware
 
 from genmodels.engine import Engine
-from genmodels.ui import page as whole_page
 from genmodels.ui.live.cleaning import Cleaning
 from genmodels.ui.live.ownpicture import OwnPicture
 from genmodels.ui.live.path import NoiseRoad, PathRoad
-from genmodels.ui.live.routes import LiveRoutes
-from genmodels.ui.serve import launch
-from genmodels.ui.theme import ASSETS, look
+from genmodels.ui.theme import ASSETS
 
 from .conftest import watched
+from .explore_page import served
 
 PATIENCE = 60_000
 PLACES = """async (kind) => {
@@ -59,13 +57,10 @@ def test_the_readme_names_all_that_a_lesson_can_hide_or_lock():
 
 @pytest.fixture(scope="module")
 def address(made, tmp_path_factory, chromium):
-    engine = Engine(made, device="cpu", cache=tmp_path_factory.mktemp("lessons"))
-    roads = {"own": OwnPicture(engine), "path": PathRoad(engine), "noise": NoiseRoad(engine), "clean": Cleaning(engine)}
-    running = launch(whole_page(engine, "vae"), port=0, data_dir=tmp_path_factory.mktemp("data"), look=look(),
-                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS, roads=roads)])
-    yield running.url.rstrip("/")
-    running.close()
-    engine.close()
+    with closing(Engine(made, device="cpu", cache=tmp_path_factory.mktemp("lessons"))) as engine:
+        roads = {"own": OwnPicture(engine), "path": PathRoad(engine), "noise": NoiseRoad(engine), "clean": Cleaning(engine)}
+        with served(engine, "vae", tmp_path_factory.mktemp("data"), roads) as url:
+            yield url
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The Forward and Reverse parts of the Denoise page, in Chromium: moments in closed form, ways that stream in, stop, are gone through, and are opened."""
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from genmodels.ui.live.path import PathRoad
 
 from .conftest import DIGITS, save_tiny, tiny_model, watched
 from .engine_kit import save_classifier
-from .explore_page import served
+from .explore_page import served, until_address
 from .interpolate_page import CANVAS, PATIENCE, ask
 
 TRAITS, LONG = ("Tall", "Wide hat"), 1000
@@ -69,12 +68,6 @@ def opened(here, browser):
 def pixels(page, test_id: str) -> np.ndarray:
     """The red channel of a canvas."""
     return np.array(page.locator(f'canvas[data-testid="{test_id}"]').evaluate(CANVAS))
-
-
-def until_address(page, **expected) -> None:
-    """Wait until the address holds these; it is written a moment after the choice."""
-    held = lambda address: all(parse_qs(urlsplit(address).query).get(key) == ([value] if value else None) for key, value in expected.items())  # noqa: E731
-    page.wait_for_url(held, timeout=PATIENCE)
 
 
 def slide(page, test_id: str, value: float) -> None:

@@ -8,10 +8,9 @@ from genmodels.datasets import DATASETS
 from genmodels.engine import Engine
 from genmodels.train.quick import keep_atlas
 
-from .conftest import save_tiny, tiny_model, watched
-from .explore_page import EVERYWHERE, PICTURE, reach, served
+from .conftest import save_tiny, tiny_model
+from .explore_page import EVERYWHERE, PICTURE, PLACES, WAIT, places_fit, served, views, whole
 from .interpolate_page import row, walks
-from .test_explore_spatial import PLACES, WAIT, whole
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +37,7 @@ def url(places, tmp_path_factory, chromium):
 
 @pytest.fixture
 def visit(url, browser):
-    """Open a view and wait until its picture is whole."""
-    with watched(browser) as open_page:
-        def open_view(query="model=vq", **options):
-            page = open_page(f"{url}/?{query}", **options)
-            whole(page)
-            return page
-
+    with views(browser, url, "vq") as open_view:
         yield open_view
 
 
@@ -67,10 +60,7 @@ def test_between_two_places_the_codes_are_mixed_and_quantised(visit, places, roa
 
 @EVERYWHERE
 def test_nothing_reaches_beyond_the_page(visit, width, scheme):
-    page = visit(width=width, color_scheme=scheme)
-    box = page.locator(f"{PLACES} figure").last.bounding_box()
-    assert box["x"] + box["width"] <= width + 1 and min(box["width"], box["height"]) >= 44
-    assert reach(page) <= width + 60, "the head of the page is tested elsewhere"
+    places_fit(visit(width=width, color_scheme=scheme), width)
 
 
 def test_a_walk_goes_from_picture_to_picture(browser, url):

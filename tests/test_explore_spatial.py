@@ -12,12 +12,9 @@ from genmodels.engine import Engine
 from genmodels.first_atlas import keep_first_atlas
 
 from . import format_kit as kit
-from .conftest import save_tiny, tiny_model, watched
-from .explore_page import EVERYWHERE, PICTURE, reach, served
+from .conftest import save_tiny, tiny_model
+from .explore_page import EVERYWHERE, PICTURE, PLACES, WAIT, places_fit, served, shown, views, whole
 from .interpolate_page import ROOT, ask, row, walks
-
-PLACES, WAIT = '[data-testid="latent-places"]', 60_000
-SHOWN = f"() => {{ const c = document.querySelector('{PICTURE}'); return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data); }}"
 
 
 @pytest.fixture(scope="module")
@@ -44,26 +41,8 @@ def url(spatial, tmp_path_factory, chromium):
 
 @pytest.fixture
 def visit(url, browser):
-    """Open a view and wait until its picture is whole."""
-    with watched(browser) as open_page:
-        def open_view(query="model=spatial", **options):
-            page = open_page(f"{url}/?{query}", **options)
-            whole(page)
-            return page
-
+    with views(browser, url, "spatial") as open_view:
         yield open_view
-
-
-def whole(page) -> np.ndarray:
-    """The large picture [H, H, 3] once it is the true one."""
-    page.wait_for_selector('.lp-grid[aria-busy="false"]', timeout=WAIT)
-    page.wait_for_selector(f'{PICTURE}:not([data-road="mosaic"]):not([data-ms="0"])[aria-busy="false"]', timeout=WAIT)
-    return shown(page)
-
-
-def shown(page) -> np.ndarray:
-    rgba = np.array(page.evaluate(SHOWN)).reshape(-1, 4)
-    return rgba.reshape(int(len(rgba) ** 0.5), -1, 4)[..., :3]
 
 
 def to(page, x: float, y: float) -> tuple[float, float]:
@@ -184,11 +163,7 @@ def test_a_model_with_a_map_gets_it_back(visit):
 
 @EVERYWHERE
 def test_nothing_reaches_beyond_the_page(visit, width, scheme):
-    page = visit(width=width, color_scheme=scheme)
-    assert page.locator(PLACES).bounding_box()["width"] <= width
-    box = page.locator(f"{PLACES} figure").last.bounding_box()
-    assert box["x"] + box["width"] <= width + 1 and min(box["width"], box["height"]) >= 44
-    assert reach(page) <= width + 60, "the head of the page is tested elsewhere"
+    places_fit(visit(width=width, color_scheme=scheme), width)
 
 
 def test_a_walk_goes_from_picture_to_picture(browser, url, spatial):

@@ -3,23 +3,20 @@
 import re
 import time
 from concurrent.futures import Future
+from contextlib import closing
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
-from starlette.middleware import Middleware
 
 from genmodels.engine import Engine
 from genmodels.models.diffusion import Diffusion
-from genmodels.ui import page as whole_page
 from genmodels.ui.live.ownpicture import OwnPicture
 from genmodels.ui.live.path import NoiseRoad, PathRoad
-from genmodels.ui.live.routes import LiveRoutes
-from genmodels.ui.serve import launch
-from genmodels.ui.theme import ASSETS, look
 
 from .conftest import watched
+from .explore_page import served, until_address
 
 PATIENCE = 60_000
 ONE_WAY, EDGE, GAP, FOOT, LABELS, ACROSS = 41, 112, 10, 22, 170, 11  # frames of an animation, pixels, and pictures of a strip
@@ -30,13 +27,10 @@ PIXELS = """name => { const canvas = document.querySelector(name), data = canvas
 
 @pytest.fixture(scope="module")
 def address(made, tmp_path_factory, chromium):
-    engine = Engine(made, device="cpu", cache=tmp_path_factory.mktemp("noise-page"))
-    running = launch(whole_page(engine, "vae"), port=0, data_dir=tmp_path_factory.mktemp("data"), look=look(),
-                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS,
-                                            roads={"own": OwnPicture(engine), "path": PathRoad(engine), "noise": NoiseRoad(engine)})])
-    yield running.url.rstrip("/")
-    running.close()
-    engine.close()
+    with closing(Engine(made, device="cpu", cache=tmp_path_factory.mktemp("noise-page"))) as engine:
+        roads = {"own": OwnPicture(engine), "path": PathRoad(engine), "noise": NoiseRoad(engine)}
+        with served(engine, "vae", tmp_path_factory.mktemp("data"), roads) as url:
+            yield url
 
 
 @pytest.fixture
@@ -55,12 +49,6 @@ def chooses(page, **changes) -> None:
 def done(page, *names) -> None:
     for name in names:
         page.wait_for_selector(f'[data-testid="{name}-words"][data-state="done"]', timeout=PATIENCE)
-
-
-def in_address(page, key: str, value: str) -> None:
-    """The address is written a moment after what it says."""
-    reads = "([key, value]) => (new URLSearchParams(location.search).get(key) ?? '').match(new RegExp(`^${value}$`))"
-    page.wait_for_function(reads, arg=[key, value], timeout=PATIENCE)
 
 
 def drawn(page, name: str) -> list:
@@ -121,7 +109,7 @@ def test_a_picture_goes_to_its_noise_and_back_and_the_way_scrubs(show):
     assert end[:2] == [8, 8] and drawn(page, "trip-way") != end and slider.get_attribute("aria-valuetext").startswith("back, t = ")
     assert re.search(r"mean -?\d\.\d\d, spread \d\.\d\d", page.inner_text('[data-testid="trip"]'))
     page.select_option('[data-testid="trip-steps"]', "10")
-    in_address(page, "trip", "10")
+    until_address(page, trip="10")
 
 
 def test_part_of_the_way_gives_four_pictures_and_other_noise_gives_others(show):
@@ -131,11 +119,11 @@ def test_part_of_the_way_gives_four_pictures_and_other_noise_gives_others(show):
     assert tiles.count() == 6 and "35 % of the way" in page.inner_text('[data-testid="partway-words"]')
     assert [tiles.nth(k).locator("b").inner_text() for k in (2, 5)] == ["Seed 1", "Seed 4"] and " dB from it" in tiles.nth(2).inner_text()
     page.click('[data-testid="partway-other"]')
-    in_address(page, "noise", "5")
+    until_address(page, noise="5")
     page.locator('[data-testid="partway"] .lp-answer b').get_by_text("Seed 5", exact=True).wait_for(timeout=PATIENCE)
     done(page, "partway")
     page.locator('[data-testid="strength"]').evaluate(TO_THE_END)
-    in_address(page, "strength", "1")
+    until_address(page, strength="1")
 
 
 def test_what_was_chosen_elsewhere_is_computed_on_coming_back_and_nothing_else(show):
@@ -160,9 +148,9 @@ def test_a_walk_between_noises_stands_in_a_row_and_goes_on_in_interpolate(show):
     assert strip.count() == 11 and strip.first.get_attribute("class") == "at"
     page.locator('[data-testid="noisewalk-slider"]').evaluate(TO_THE_END)
     assert drawn(page, "noisewalk-picture") != first
-    in_address(page, "at", "1")
+    until_address(page, at="1")
     page.click('[data-testid="walk-interpolate"]')
-    in_address(page, "tab", "interpolate")
+    until_address(page, tab="interpolate")
     assert parse_qs(urlsplit(page.url).query)["ends"] == ["diffusion@seed:4;diffusion@seed:9"]
 
 
@@ -201,13 +189,13 @@ def test_what_the_hand_hides_is_in_the_address_and_comes_back_with_it(show, addr
     done(page, "noiserepair")
     page.focus('[data-testid="noiserepair-canvas"]')
     page.keyboard.press("ArrowUp")
-    in_address(page, "mask", r"[\w-]{11}")
+    page.wait_for_url(re.compile(r"mask=[\w-]{11}(&|$)"), timeout=PATIENCE)
     pink = drawn(page, "noiserepair-canvas")
     page.reload()
     done(page, "noiserepair")
     assert drawn(page, "noiserepair-canvas") == pink
     page.click('.lp-damage [data-way="2"]')
-    in_address(page, "damage", "2")
+    until_address(page, damage="2")
     done(page, "noiserepair")
     page.wait_for_function("""() => document.querySelector('[data-testid="noiserepair-beside"] b')?.textContent === 'Nearest'""", timeout=PATIENCE)
 
@@ -218,7 +206,7 @@ def test_what_the_net_sees_at_each_moment_stands_in_a_row(show):
     assert page.locator('[data-testid="learned-row"] .lp-learnedpair').count() == 12 and page.locator(".lp-learnedpair.at").get_attribute("data-t") == "500"
     before = drawn(page, "learned-x")
     page.click('.lp-learnedpair[data-t="20"]')
-    in_address(page, "t", "20")
+    until_address(page, t="20")
     assert drawn(page, "learned-x") != before and page.inner_text('[data-testid="learned-says"]').startswith("t = 20 of 1000")
     assert page.locator('[data-testid="learned-loss"]').is_hidden() and page.locator('[data-testid="learned-steps"]').is_hidden()  # never measured
 
@@ -229,7 +217,7 @@ def test_a_model_of_one_step_says_so_and_leads_to_one_of_many(address, browser, 
         page = open_page(f"{address}/?model=vae&tab=denoise&part={part}")
         place = page.locator(f"#lp-place-{part}")
         place.locator('[data-testid="to-path"]').click(timeout=PATIENCE)
-        in_address(page, "model", "diffusion")
+        until_address(page, model="diffusion")
         place.locator(".lp-noisegrid").wait_for(timeout=PATIENCE)
         assert place.locator('[data-testid="no-path"]').is_hidden()
 
@@ -247,7 +235,7 @@ def test_a_mask_for_pictures_of_another_size_is_left_out_and_said(show):
     page = show("repair", "&mask=AAAA&repeats=1&steps=4")
     page.locator(".lp-say", has_text="another size").wait_for(timeout=PATIENCE)
     done(page, "noiserepair")
-    in_address(page, "mask", "")
+    until_address(page, mask="")
 
 
 def test_noise_as_a_latent_is_taken_away_as_strips_and_films(show):

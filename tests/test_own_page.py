@@ -7,19 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from starlette.middleware import Middleware
 
 from genmodels.engine import Engine, _tasks
 from genmodels.latent.points import resolve
-from genmodels.ui import page as whole_page
 from genmodels.ui.live.neighbours import Neighbours
 from genmodels.ui.live.ownpicture import OwnPicture
-from genmodels.ui.live.routes import LiveRoutes
-from genmodels.ui.serve import launch
-from genmodels.ui.theme import ASSETS, look
 
 from .conftest import watched
-from .explore_page import PICTURE
+from .explore_page import PICTURE, served
 from .test_own import PICTURE as OWN
 from .test_own import keep_typical
 
@@ -50,11 +45,8 @@ def engine(made, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(engine, tmp_path_factory, chromium):
-    running = launch(whole_page(engine, "vae"), port=0, data_dir=tmp_path_factory.mktemp("data"), look=look(),
-                     middleware=[Middleware(LiveRoutes, engine=engine, assets=ASSETS,
-                                            roads={"own": OwnPicture(engine), "neighbours": Neighbours(engine, None)})])
-    yield running.url.rstrip("/")
-    running.close()
+    with served(engine, "vae", tmp_path_factory.mktemp("data"), {"own": OwnPicture(engine), "neighbours": Neighbours(engine, None)}) as url:
+        yield url
 
 
 @pytest.fixture
