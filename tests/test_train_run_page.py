@@ -280,11 +280,13 @@ def test_codes_move_on_axes_that_stay_and_say_how_well_classes_come_apart(open_r
     page.wait_for_timeout(700)
     end = page.evaluate(PIXELS)
     scrub(page, 35)
+    page.wait_for_function(f"before => ({PIXELS})() !== before", arg=end)
     between = page.evaluate(PIXELS)
     scrub(page, 30)
-    assert len({end, between, page.evaluate(PIXELS)}) == 3
+    page.wait_for_function(f"before => ({PIXELS})() !== before", arg=between)
+    assert page.evaluate(PIXELS) != end
     scrub(page, 40)
-    assert page.evaluate(PIXELS) == end
+    page.wait_for_function(f"end => ({PIXELS})() === end", arg=end)
 
 
 def test_readouts_of_any_family_stand_as_curves_and_bars(open_run):
