@@ -131,8 +131,7 @@ class Bench:
             paused += "disk is full" in row["why"]
             lines = len(all_lines(run))
             self.service.resume(run.name, "ann")
-            wait_for(lambda lines=lines: len(all_lines(run)) > lines)
-            went_on += self.service.row(run.name, "ann")["state"] == "running"
+            went_on += self._goes_on(run, lines)
             back = next((line["seconds"] for line in all_lines(run)[lines:] if "went_back" in line), before["seconds"])
             lost.append(max(0.0, before["seconds"] - back))
         self.table.all("disk full while saving: paused, in words", paused, self.times)
@@ -152,8 +151,7 @@ class Bench:
             newest.write_bytes(content)
             lines = len(all_lines(run))
             self.service.resume(run.name, "ann")
-            wait_for(lambda lines=lines: len(all_lines(run)) > lines)
-            went_on += self.service.row(run.name, "ann")["state"] == "running"
+            went_on += self._goes_on(run, lines)
             back = next((line for line in all_lines(run)[lines:] if "went_back" in line), None)
             found.append((before["seconds"] - back["seconds"], before["step"] - back["step"], 0.0) if back else (0.0, 0, 0.0))
         self.table.all("newest state damaged: goes on from the one before", went_on, self.times)
@@ -205,6 +203,11 @@ class Bench:
         for owner, run in runs.items():
             self.service.pause(run.name, owner)
         return found
+
+    def _goes_on(self, run: Run, lines: int) -> bool:
+        """Whether it is trained again, once it has said more than so many lines: the first of them comes before run.json says so."""
+        wait_for(lambda: len(all_lines(run)) > lines)
+        return wait_for(lambda: (state := self.service.row(run.name, "ann")["state"]) != "waiting" and state) == "running"
 
     def _told(self, what: str, found: list[tuple[float, int, float]], again: bool = True) -> None:
         seconds, steps, back = (max(column) for column in zip(*found, strict=True))
