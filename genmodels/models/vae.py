@@ -40,6 +40,7 @@ class Config:
 
 class VAE(LatentModel):
     Config = Config
+    STAGES = ({"players": ("model",), "steps": 3000, "rate": 4e-3},)
     ABOUT = "A picture becomes a cloud of codes, and the clouds of all pictures together fill N(0, I): so a code drawn at random makes a picture."
 
     def __init__(self, config: Config):

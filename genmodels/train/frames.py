@@ -20,6 +20,7 @@ from ..normal import latents
 FRAMES = 200  # kept
 FIXED = 16  # latents and pictures that the frames show
 MAPPED = 500  # test pictures whose codes the frames keep
+READ = 200  # of these, for readouts: they come in one piece, for which a stop has to wait
 COUNTED = 200  # samples whose classes are counted
 PART = 100  # pictures at a time
 STEPS = 8  # of a path, in the frames of a model of many steps
@@ -62,8 +63,8 @@ class Camera:
             shown["reconstructions"] = to_pixels(model.decode(z[first], _told(model, some, first)))
             shown["codes"] = _mapped(z.flatten(1).float().cpu().numpy())
             yield
-        whole = slice(None)
-        for name, value in (model.readout(some.floats(whole), _told(model, some, whole)) if model.can("readout") else {}).items():
+        few = slice(0, READ)
+        for name, value in (model.readout(some.floats(few), _told(model, some, few)) if model.can("readout") else {}).items():
             shown[f"readout/{name}"] = value.detach().float().cpu().numpy()
         return shown
 

@@ -28,7 +28,7 @@ from .training import Training
 
 SLICE = 2.0  # seconds that one owner trains before the next one does, where there are few
 ROUND, SHORTEST = 5.0, 0.5  # seconds in which everybody should have had a turn, and the shortest turn
-GLANCE = 0.2  # seconds between looks at what others ask for
+GLANCE = 0.1  # seconds between looks at what others ask for
 REST = 2.0  # seconds between looks at all runs where nobody rings
 TELL_EVERY = 1.0  # seconds between two sentences about pictures on their way
 DEATHS = 3  # times a run may take the process down with it before it is given up
