@@ -101,3 +101,10 @@ def test_a_run_that_ended_without_a_checkpoint_gets_one_of_its_last_saved_state(
     errands.serve(desk.tasks)
     assert Checkpoint(run.folder / "checkpoint").load().can("encode") and (run.folder / "checkpoint" / "atlas.npz").exists()
     assert (run.about["state"], run.about["why"], run.about["step"]) == (state, "It broke off.", 7)
+
+
+def test_what_is_asked_of_a_run_that_was_deleted_meanwhile_is_nothing(tmp_path, capfd):
+    errands = Errands(tmp_path)
+    errands.leave("publish", {"name": "gone"})
+    errands.serve(Desk(tmp_path, Sets(None, "cpu"), "cpu", errands.leave).tasks)
+    assert not errands.waiting() and capfd.readouterr().err == ""

@@ -56,7 +56,7 @@ class Desk:
     def publish(self, values: dict) -> Answer:
         """Make the checkpoint of a run that has failed, or was ended while nobody trained it, as its last saved state is."""
         run = Run(self.folder / values["name"])
-        if (state := run.about["state"]) in UNFINISHED:
+        if not run.folder.exists() or (state := run.about["state"]) in UNFINISHED:  # deleted, or resumed, meanwhile
             return {}, {}
         if self.sets.get(run.plan):
             self._opened(run, run.plan, state).stop(state)
