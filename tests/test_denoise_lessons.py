@@ -39,7 +39,7 @@ LOCKS = {  # by part what its link locks: what is pressed then, and the words th
     "reverse": {"seeds": ('[data-seeds="3"]', "The number of seeds"), "moment": ('[data-testid="reverse-play"]', "The place on the way"),
                 "opened": ('[data-testid="open-step"]', "The view of a step"), "versus": ('[data-testid="versus"]', "What stands beside it"),
                 "steps": (".lp-steps output", "The number of steps")},
-    "noise": {"trip": (".lp-tripsteps", "The number of steps to the noise"), "strength": (".lp-strength", "The strength"),
+    "noise": {"trip": (".lp-tripsteps", "The number of steps to the noise"), "strength": (".lp-howfar", "The strength"),
               "to": ('[data-testid="walk-to-other"]', "The end of the walk")},
     "repair": {"damage": ('.lp-damageways [data-way="4"]', "The kind of damage"), "mask": ('[data-testid="noiserepair-canvas"]', "What is hidden"),
                "repeats": (".lp-repeats", "The number of repeats")},

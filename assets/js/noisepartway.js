@@ -22,7 +22,7 @@ export function createPartway() {
   const takeaway = createTakeaway(() => (way.length < 2 ? nothingYet() : scene()), "partway");
   const element = make("section", { class: "lp-card lp-partwaycard", "data-testid": "partway" }, make("h2", {}, "Only part of the way"),
     make("p", { class: "lp-help" }, "Little noise keeps the picture and cleans it; much keeps its coarse form alone; all of it keeps nothing."),
-    make("label", { class: "lp-noiserange lp-strength" }, "Strength", strength, value), make("div", { class: "lp-row" }, run.button, other), run.bar, run.words, tiles, takeaway.element);
+    make("label", { class: "lp-noiserange lp-howfar" }, "Strength", strength, value), make("div", { class: "lp-row" }, run.button, other), run.bar, run.words, tiles, takeaway.element);
   let model = null, pixels = null, first = null, answers = [], way = [], made = ""; // way: the four pictures at every step; made: what they belong to
 
   const wish = () => { const { label, strength: far, noise, steps, sampler, guidance } = chosen(); return JSON.stringify([label, far, noise, steps, sampler, guidance]); };

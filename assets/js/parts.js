@@ -41,7 +41,7 @@ export const LOCKS = {
   t: ["The moment", ".lp-forwardcard > .lp-momentline, .lp-moments, .lp-plots, .lp-chainsteps, .lp-learnedrow, .lp-learnedtop .lp-noiseslide, .lp-curvespair"],
   seeds: ["The number of seeds", ".lp-seedcount"], tell: ["What the model is told", '.lp-toldbox[data-says="tell"]'], eta: ["The share of fresh noise", ".lp-eta"], versus: ["What stands beside it", ".lp-versusrow, .lp-versusbox"],
   moment: ["The place on the way", ".lp-playline > input, .lp-playline > .lp-row:first-child, .lp-tracktiles"], opened: ["The view of a step", ".lp-openstep, .lp-stepclose"],
-  trip: ["The number of steps to the noise", ".lp-tripsteps"], strength: ["The strength", ".lp-strength"], from: ["The start of the walk", ".lp-walkfrom"], to: ["The end of the walk", ".lp-walkto"],
+  trip: ["The number of steps to the noise", ".lp-tripsteps"], strength: ["The strength", ".lp-howfar"], from: ["The start of the walk", ".lp-walkfrom"], to: ["The end of the walk", ".lp-walkto"],
   damage: ["The kind of damage", ".lp-damageways"], mask: ["What is hidden", ".lp-repaircanvas, .lp-damage .lp-brushsize, .lp-damage .lp-quiet"], repeats: ["The number of repeats", ".lp-repeats"],
 };
 
