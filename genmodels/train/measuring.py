@@ -32,7 +32,7 @@ def step_seconds(plan: Plan, images: Images, device: torch.device | str) -> list
             if time.monotonic() - began > (LONGEST if len(times) > 1 else PATIENCE):
                 break
         counted = sorted(times[min(WARM, len(times) - 1):])
-        found.append(counted[len(counted) // 2] * stage.steps / asked.steps if stage.method == "closed form" else counted[len(counted) // 2])
+        found.append(counted[len(counted) // 2] / (asked.steps if stage.method == "closed form" else 1))
         begins += stage.steps
     return found
 
