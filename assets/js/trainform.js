@@ -36,7 +36,7 @@ export function createForm(road, onBegun) {
   const from = make("div", { class: "lp-trainfrom", hidden: true }), problem = make("p", { class: "lp-trainproblem", role: "alert", hidden: true, "data-testid": "train-problem" });
   const fields = new Map(), groups = make("div", { class: "lp-knobs" }), summary = make("summary", {}, "All settings"), reset = make("button", { class: "lp-quiet", type: "button", onclick: () => choose({ knobs: "" }, false) }, "All as usual");
   const settings = make("details", { class: "lp-trainall", "data-testid": "train-all" }, summary, make("div", { class: "lp-row lp-trainreset" }, reset), groups);
-  const bring = createBring(road, (id) => reload(id));
+  const bring = createBring(road, reload);
   const element = make("form", { class: "lp-card lp-trainform", "aria-label": "Train a model", noValidate: true, onsubmit: (event) => { event.preventDefault(); begin(); } },
     make("h2", { class: "lp-aloud" }, "Train a model"), from,
     make("div", { class: "lp-trainstep" }, make("span", { class: "lp-trainlabel" }, "Learn from"), sets, bring.element, bring.says, terms),
